@@ -26,7 +26,7 @@ from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.color import BACKGROUND, INK, depth_range, put_text
-from zoedepth_ros.media.panel import draw_depth_with_scale, draw_panel
+from zoedepth_ros.media.panel import draw_depth_with_scale, draw_panel, padded
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.pipeline.outputs import DEPTH
 from zoedepth_ros.pipeline.sequence import SequencePredictor
@@ -155,15 +155,9 @@ def truth_column(row: Row, height: int) -> NDArray[np.uint8]:
 def stack(panels: list[NDArray[np.uint8]], note: str) -> NDArray[np.uint8]:
     """Stack the rows, with a line of text below them."""
     width = max(panel.shape[1] for panel in panels)
-    padded = [
-        cv2.copyMakeBorder(
-            panel, 0, 0, 0, width - panel.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND
-        )
-        for panel in panels
-    ]
     line = np.full((round(TEXT_PX * 2.4), width, 3), BACKGROUND, np.uint8)
     put_text(line, note, (round(TEXT_PX * 1.4), round(TEXT_PX * 1.4)), TEXT_PX, INK)
-    return np.vstack([*padded, line])
+    return np.vstack([*(padded(panel, width) for panel in panels), line])
 
 
 if __name__ == '__main__':

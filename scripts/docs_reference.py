@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -124,16 +125,6 @@ def _value(node: ast.expr, names: dict[str, Any]) -> Any:
     return eval(compile(ast.Expression(node), 'launch file', 'eval'), {}, names)
 
 
-def topics() -> str:
-    """Give the section of README.md about topics."""
-    return readme_section('Topics')
-
-
-def start() -> str:
-    """Give the three ways to start, from README.md."""
-    return readme_section('Start')
-
-
 def readme_section(title: str) -> str:
     """Give a section of README.md without its heading, with links as from docs/."""
     text = (ROOT / 'README.md').read_text()
@@ -162,17 +153,14 @@ def links_from_docs(text: str) -> str:
 
 
 PARTS = {
-    part.__name__: part
-    for part in (
-        parameters,
-        messages,
-        commands,
-        launch_files,
-        topics,
-        start,
-        contributing,
-        changelog,
-    )
+    'parameters': parameters,
+    'messages': messages,
+    'commands': commands,
+    'launch_files': launch_files,
+    'topics': partial(readme_section, 'Topics'),
+    'start': partial(readme_section, 'Start'),
+    'contributing': contributing,
+    'changelog': changelog,
 }
 """Name in `<!-- generated: NAME -->` -> what gives the text."""
 

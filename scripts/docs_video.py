@@ -22,7 +22,7 @@ from PIL import Image
 from zoedepth_ros.evaluation.synthetic_scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.media.color import BACKGROUND, INK, put_text
-from zoedepth_ros.media.panel import draw_depth_with_scale
+from zoedepth_ros.media.panel import draw_depth_with_scale, padded
 from zoedepth_ros.pipeline.outputs import DEPTH
 from zoedepth_ros.pipeline.sequence import SequencePredictor
 from zoedepth_ros.pipeline.settings import PipelineSettings
@@ -46,13 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     frames = [draw(*shown) for shown in (truth(walk) if args.truth else predicted(walk, args))]
     width = max(frame.shape[1] for frame in frames)  # the scale's labels differ by domain
-    frames = [
-        cv2.copyMakeBorder(
-            frame, 0, 0, 0, width - frame.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND
-        )
-        for frame in frames
-    ]
-    images = [Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)) for frame in frames]
+    images = [Image.fromarray(padded(frame, width)[..., ::-1]) for frame in frames]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     images[0].save(
         args.out,

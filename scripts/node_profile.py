@@ -39,13 +39,13 @@ WAITS: tuple[str, ...] = ('(threading.py', 'watch (zoedepth_ros/ros/spin.py')
 """Innermost frames of a waiting thread."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
-    'packing': ('/messages.py', '/geometry/points.py', '_cloud (', 'write_depth ('),
+    'packing': ('/pipeline/outputs.py', '/geometry/points.py', '_cloud (', 'write_depth ('),
     'filters': ('/geometry/filters.py', '/geometry/sky.py'),
     'publishing depth/image': ('publish depth/image (',),
     'publishing depth/points': ('publish depth/points (',),
     'diagnostics': ('/ros/health/status.py', '/ros/bond.py'),
     'publishing the rest': ('publish (', 'publish domain (', 'publish depth/'),
-    'decoding': ('decoded (', '/messages/images.py'),
+    'decoding': ('/messages/images.py',),
     'taking messages': ('_take_subscription (',),
     'executor, callbacks': ('rclpy/', 'take (zoedepth_ros/ros/inference_thread.py'),
 }

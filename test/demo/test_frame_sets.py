@@ -32,7 +32,7 @@ def test_rate_is_intervals_over_their_time_and_latency_a_median_and_p95(statisti
 
 def test_all_different_sizes_of_a_topic_are_reported(statistics):
     for width in (640, 320, 640):
-        statistics.add(0.0, None, image_message(width))
+        statistics.add(0.0, 1.0, image_message(width))
     summary = statistics.summary()
     assert (summary['messages'], summary['rate_hz'], summary['width']) == (3, 0.0, [640, 320])
 

@@ -44,9 +44,9 @@ def test_links_of_pages_of_the_root_are_changed_to_those_of_the_site():
     expected = '[a](x.md#y) [b](../config/z.yaml) ![c](images/c.png) [d](https://e) [f](#g)'
     assert reference.links_from_docs(text) == expected
     assert reference.links_from_docs('[a](CONTRIBUTING.md)') == '[a](contributing.md)'
-    assert '`depth/points`' in reference.topics()
-    assert 'colcon build' in reference.start()
-    assert '\n## ' not in reference.start()
+    assert '`depth/points`' in reference.PARTS['topics']()
+    assert 'colcon build' in reference.PARTS['start']()
+    assert '\n## ' not in reference.PARTS['start']()
 
 
 def test_what_pages_insert_exists_and_every_page_is_in_the_navigation():

@@ -21,6 +21,7 @@ from zoedepth_ros.bags.topics import TF
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, InferenceError
 from zoedepth_ros.messages.transforms import level_frame, level_transform
 from zoedepth_ros.pipeline import outputs
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import (
     CAMERA_INFO,
     DEPTH,
@@ -105,7 +106,7 @@ def _made(
 ) -> Generator[tuple[Item, Frame | None, _Work | None], None, None]:
     """Make the outputs of each image, unless an earlier attempt has written all of them."""
     messages = OutputMessages(make)
-    pipeline = plan.pipeline(predictor, messages)
+    pipeline = CameraPipeline(predictor, plan.job.options.settings, messages)
     state: Mapping[str, Any] | None = None
     for item, frame in steps:
         if frame is None:
@@ -114,7 +115,8 @@ def _made(
         assert isinstance(item, Message)
         note = memory.recall(frame.number)
         if note is not None and SKIPPED in note:
-            report.skipped.update(filter(None, [note[SKIPPED]]))
+            if note[SKIPPED]:
+                report.skipped[note[SKIPPED]] += 1
             yield item, frame, _Work((), note)
             continue
         if note is not None and note.get('messages', len(frame.done)) == len(frame.done):
@@ -129,7 +131,8 @@ def _made(
         report.uncorrected += pipeline.lacks_camera
         if request is None:
             reason = _NO_CAMERA if frame.due.depth else ''
-            report.skipped.update(filter(None, [reason]))
+            if reason:
+                report.skipped[reason] += 1
             yield item, frame, _Work((), {SKIPPED: reason})
             continue
         if frame.due.depth and DEPTH not in request.due.depth:

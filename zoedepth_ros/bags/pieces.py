@@ -28,6 +28,7 @@ from zoedepth_ros.bags.plan import Plan, Report
 from zoedepth_ros.bags.prefetch import prefetch
 from zoedepth_ros.bags.prepared_images import PreparedImages
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, DepthResult, InferenceError
+from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import DEPTH, UNCERTAINTY
 from zoedepth_ros.pipeline.request import OutputsDue, Request, predict
 
@@ -94,9 +95,9 @@ def predict_piece(
         output.write(_CHANNEL)
         source = PreparedImages(plan, Report(), Damage(recover=plan.job.recover), iter(()))
         frames = (f for _, f in source.steps() if f is not None and f.number >= span.first)
-        pipeline, done = plan.pipeline(predictor), output.done()
-        options = plan.job.options
+        options, done = plan.job.options, output.done()
         at = options.settings
+        pipeline = CameraPipeline(predictor, at)
         limited = at.filter_max_uncertainty_m > 0.0
         with_both = UNCERTAINTY in options.added or at.cloud_uncertainty or limited
         with closing(prefetch(frames, _PREFETCHED)) as prepared:

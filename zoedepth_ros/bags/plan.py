@@ -15,8 +15,6 @@ from zoedepth_ros.files import read_text
 from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.messages.types import TF_MESSAGE
 from zoedepth_ros.pipeline import outputs
-from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.outputs import Buffers
 from zoedepth_ros.pipeline.parameter import field_names
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -147,12 +145,6 @@ class Plan:
 
     damage: tuple[str, ...]
     """What is known to be damaged already."""
-
-    def pipeline(
-        self, predictor: DepthPredictor, buffers: Buffers | None = None
-    ) -> CameraPipeline:
-        """Make the pipeline of the images; buffers: memory for its outputs."""
-        return CameraPipeline(predictor, self.job.options.settings, buffers)
 
     def about(self, predictor: DepthPredictor, request: str) -> dict[str, str]:
         """Return the record about the depth; other values identify other work."""

@@ -21,6 +21,7 @@ from zoedepth_ros.bags.cdr import definition
 from zoedepth_ros.bags.contents import CDR, Channel, RecordingSummary
 from zoedepth_ros.bags.errors import RecordingError
 from zoedepth_ros.errors import quoted
+from zoedepth_ros.messages.camera import COMPRESSED, camera_info_topic
 from zoedepth_ros.messages.images import is_depth
 from zoedepth_ros.messages.types import (
     CAMERA_INFO,
@@ -33,7 +34,6 @@ from zoedepth_ros.messages.types import (
 )
 from zoedepth_ros.pipeline import outputs
 
-_COMPRESSED = '/compressed'
 _COMPRESSED_DEPTH = '/compressedDepth'
 
 TF = '/tf'
@@ -79,7 +79,7 @@ def find_inputs(
     if besides in candidates:
         candidates = [topic for topic in candidates if _folder(topic) != _folder(besides)]
         if not image:  # not ground truth of a simulation: the images of the depth have a camera
-            candidates = [t for t in candidates if _camera_info_of(t) in cameras] or candidates
+            candidates = [t for t in candidates if camera_info_topic(t) in cameras] or candidates
     if not image:
         image = _only(candidates, summary, encodings, bits)
     if image not in candidates:
@@ -97,8 +97,8 @@ def find_inputs(
             f'{camera_info} is not a camera_info topic; '
             f'{_named("camera_info topics", cameras, summary)}'
         )
-    if not camera_info and _camera_info_of(image) in cameras:
-        camera_info = _camera_info_of(image)
+    if not camera_info and camera_info_topic(image) in cameras:
+        camera_info = camera_info_topic(image)
     count = summary.counts.get(image, 0)
     return InputTopics(image, summary.type_of(image), camera_info, count)
 
@@ -238,7 +238,7 @@ def _depth_in(
 
 def _repeats(topic: str, others: list[str]) -> bool:
     """Return whether image_transport made a topic of another one that is there."""
-    bases = (topic.removesuffix(_COMPRESSED_DEPTH), _base(topic))
+    bases = (topic.removesuffix(_COMPRESSED_DEPTH), topic.removesuffix(COMPRESSED))
     return any(base != topic and base in others for base in bases)
 
 
@@ -276,13 +276,5 @@ def _named(kind: str, topics: list[str], summary: RecordingSummary) -> str:
     return f'the {kind} are {", ".join(listed)}'
 
 
-def _camera_info_of(image: str) -> str:
-    return f'{_folder(_base(image))}/camera_info'
-
-
 def _folder(topic: str) -> str:
     return topic.rpartition('/')[0]
-
-
-def _base(image: str) -> str:
-    return image.removesuffix(_COMPRESSED)

@@ -23,14 +23,13 @@ class TopicStatistics:
         self._latencies_ms: list[float] = []
         self._properties: dict[str, list[Any]] = {}
 
-    def add(self, arrived_s: float, latency_ms: float | None, msg: Any) -> None:
-        """Count a message; latency_ms: from its stamp to its arrival, None without a stamp."""
+    def add(self, arrived_s: float, latency_ms: float, msg: Any) -> None:
+        """Count a message; latency_ms: from its stamp to its arrival."""
         if self.count == 0:
             self._first_s = arrived_s
         self._last_s = arrived_s
         self.count += 1
-        if latency_ms is not None:
-            self._latencies_ms.append(latency_ms)
+        self._latencies_ms.append(latency_ms)
         for name, value in _properties(msg).items():
             values = self._properties.setdefault(name, [])
             if value not in values:
@@ -44,18 +43,17 @@ class TopicStatistics:
 
     @property
     def median_ms(self) -> float:
-        """Median latency [ms]; NaN before the first stamped message."""
+        """Median latency [ms]; NaN before the first message."""
         return self._percentile_ms(50.0)
 
     def summary(self) -> dict[str, Any]:
         """Return the statistics as plain values."""
         summary: dict[str, Any] = {'messages': self.count, 'rate_hz': round(self.rate_hz, 2)}
         summary |= {name: _abbreviated(values) for name, values in self._properties.items()}
-        if self._latencies_ms:
-            summary['latency_ms'] = {
-                'median': round(self.median_ms, 2),
-                'p95': round(self._percentile_ms(95.0), 2),
-            }
+        summary['latency_ms'] = {
+            'median': round(self.median_ms, 2),
+            'p95': round(self._percentile_ms(95.0), 2),
+        }
         return summary
 
     def _percentile_ms(self, percent: float) -> float:

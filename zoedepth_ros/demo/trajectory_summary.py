@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -139,8 +140,8 @@ class TrajectorySummary:
             for output in sorted(self.router_outputs, key=lambda output: output.time_s)
             if 0.0 <= output.time_s - start_s <= end_s
         ]
-        doors = changes(*_columns(domains))
-        switches = changes(*_columns([(output.time_s, output.head) for output in outputs]))
+        doors = changes(domains)
+        switches = changes([(output.time_s, output.head) for output in outputs])
         correct = [
             (output.outdoor > 0.5) == (true_domain[output.time_s] == 'outdoor')
             for output in outputs
@@ -230,13 +231,9 @@ class Timeline:
     """Share of router outputs that match the true domain; NaN without any."""
 
 
-def changes(times_s: Sequence[float], states: Sequence[str]) -> list[tuple[float, str]]:
-    """Return the times and new states of the changes in a sequence."""
-    return [
-        (time_s, after)
-        for time_s, before, after in zip(times_s[1:], states[:-1], states[1:], strict=True)
-        if before != after
-    ]
+def changes(states: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Return the times and new states of the changes in a sequence of both."""
+    return [after for before, after in pairwise(states) if before[1] != after[1]]
 
 
 def match(
@@ -257,10 +254,6 @@ def _depth_ratio(frame: ScoredFrame) -> float:
         return 0.0
     near_m, far_m = np.percentile(known_m, (10.0, 90.0))
     return float(far_m / near_m)
-
-
-def _columns(pairs: Sequence[tuple[float, str]]) -> tuple[list[float], list[str]]:
-    return [time_s for time_s, _ in pairs], [state for _, state in pairs]
 
 
 def _rounded(mean: Score) -> dict[str, float]:

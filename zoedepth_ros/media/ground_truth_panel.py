@@ -19,7 +19,7 @@ from zoedepth_ros.media.color import (
     put_text,
     scale_bar,
 )
-from zoedepth_ros.media.panel import assemble, draw_note, draw_warning, fit
+from zoedepth_ros.media.panel import assemble, draw_note, draw_warning, fit, padded
 
 
 def draw_ground_truth_row(
@@ -47,7 +47,7 @@ def draw_ground_truth_row(
     true, depth, error = (fit(view, view_height, cv2.INTER_NEAREST) for view in views)
     bar_px = round(6.6 * text_px)  # independent of the labels, so that the rows align
     depth_bar, percent_bar = (
-        _padded(bar, bar_px)
+        padded(bar, bar_px)
         for bar in (
             scale_bar(view_height, near_m, far_m, text_px=text_px),
             error_bar(view_height, text_px=text_px),
@@ -63,11 +63,6 @@ def draw_ground_truth_row(
     if warning:
         row = draw_warning(row, warning)
     return draw_note(row, note, text_px) if note else row
-
-
-def _padded(bar: BgrImage, width: int) -> BgrImage:
-    missing = max(0, width - bar.shape[1])
-    return np.hstack([bar, np.full((bar.shape[0], missing, 3), BACKGROUND, np.uint8)])
 
 
 def heading(width: int, lines: list[str], text_px: float) -> BgrImage:

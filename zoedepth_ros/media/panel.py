@@ -155,6 +155,12 @@ def assemble(columns: list[tuple[str, list[BgrImage]]], gap_px: int, text_px: fl
     return panel
 
 
+def padded(image: BgrImage, width: int) -> BgrImage:
+    """Return an image at least this wide [px], with background on its right."""
+    missing = max(0, width - image.shape[1])
+    return np.hstack([image, np.full((image.shape[0], missing, 3), BACKGROUND, np.uint8)])
+
+
 def fit(image: BgrImage, height: int, shrink: int = cv2.INTER_AREA) -> BgrImage:
     """Resize to that height, the shape kept."""
     width = max(1, math.floor(image.shape[1] * height / image.shape[0] + 0.5))

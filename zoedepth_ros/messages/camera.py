@@ -40,6 +40,14 @@ OTHER_STAMP = (
 
 UNUSABLE = 'unusable camera_info'
 
+COMPRESSED = '/compressed'
+"""End of the name of a topic of compressed images."""
+
+
+def camera_info_topic(image_topic: str) -> str:
+    """Return the topic of camera_info in the namespace of an image topic."""
+    return f'{image_topic.removesuffix(COMPRESSED).rpartition("/")[0]}/camera_info'
+
 
 class CameraUnknown(ValueError):  # noqa: N818
     """Raised when pixels have no rays; `reason` is the short form that is counted."""

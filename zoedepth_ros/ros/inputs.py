@@ -10,12 +10,10 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.environment import lost_for_size
-from zoedepth_ros.messages.camera import CameraTracker
+from zoedepth_ros.messages.camera import COMPRESSED, CameraTracker, camera_info_topic
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.health.incompatible_qos import no_events
 from zoedepth_ros.ros.health.missing_input import why_mixed, why_no_camera_info, why_no_image
-
-_COMPRESSED = '/compressed'
 
 HOLD_S = 2.0
 """How long the subscription to the camera is kept after the last subscriber has left, for example
@@ -171,18 +169,13 @@ def find_topics(node: Node, transport: str, prefix: str = '') -> tuple[str, str]
     if transport == 'compressed':
         image = _remapped(node, f'{prefix}image/compressed')
         if image is None:
-            image = base if base.endswith(_COMPRESSED) else base + _COMPRESSED
+            image = base if base.endswith(COMPRESSED) else base + COMPRESSED
     else:
         image = base
     info = _remapped(node, f'{prefix}camera_info')
     if info is None:
-        info = sibling(base, 'camera_info')
+        info = camera_info_topic(base)
     return image, info
-
-
-def sibling(image_topic: str, name: str) -> str:
-    """Return the topic of that name beside an image topic, in the namespace of the camera."""
-    return f'{image_topic.removesuffix(_COMPRESSED).rpartition("/")[0]}/{name}'
 
 
 def _remapped(node: Node, topic: str) -> str | None:

@@ -12,11 +12,11 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from zoedepth_ros.geometry.rectification import AUTO
-from zoedepth_ros.messages.camera import PATIENCE_S, CameraTracker, seconds
+from zoedepth_ros.messages.camera import PATIENCE_S, CameraTracker, camera_info_topic, seconds
 from zoedepth_ros.messages.image_order import LATE, ImageOrder
 from zoedepth_ros.messages.images import LASTING, ConversionError, ImageReader
 from zoedepth_ros.ros import qos
-from zoedepth_ros.ros.inputs import LatchedInfo, sibling
+from zoedepth_ros.ros.inputs import LatchedInfo
 from zoedepth_ros.viewing.frame import ViewFrame, noted_camera
 
 _KINDS = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
@@ -46,7 +46,7 @@ def live_images(
         newest: list[Any] = []
         kind = _find_kind(node, topic, patience_s)
         tracker = CameraTracker(topic, CameraInfo)
-        info_topic = camera_info or sibling(topic, 'camera_info')
+        info_topic = camera_info or camera_info_topic(topic)
         # First, as executors call back in this order, and an image needs its camera_info.
         node.create_subscription(CameraInfo, info_topic, tracker.set_info, qos.sensor_input())
         node.create_subscription(kind, topic, newest.append, qos.sensor_input())

@@ -9,10 +9,10 @@ from typing import Any
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from zoedepth_ros.messages.camera import COMPRESSED
 from zoedepth_ros.ros.health.incompatible_qos import mismatches
 
 MOST_NAMES = 5
-COMPRESSED = '/compressed'
 _IMAGE, _COMPRESSED_IMAGE, _CAMERA_INFO = (
     f'sensor_msgs/msg/{kind.__name__}' for kind in (Image, CompressedImage, CameraInfo)
 )
@@ -31,7 +31,7 @@ def why_no_image(node: Node, topic: str, kind: Any, profile: Any) -> str:
 
     topic: full name.  kind: Image or CompressedImage.  profile: the subscription's QoS.
     """
-    expected = _type_name(kind)
+    expected = _COMPRESSED_IMAGE if kind is CompressedImage else _IMAGE
     found = _publishers(node, topic)
     types = {peer.topic_type for peer in found}
     if expected in types:
@@ -74,10 +74,6 @@ def why_mixed(node: Node, topic: str) -> str:
         f'{topic} has {len(found)} publishers ({", ".join(_nodes(found))}): if the publishers '
         'are different cameras, the node mixes images of these cameras'
     )
-
-
-def _type_name(kind: Any) -> str:
-    return _COMPRESSED_IMAGE if kind is CompressedImage else _IMAGE
 
 
 def _publishers(node: Node, topic: str) -> list[Any]:
