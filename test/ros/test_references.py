@@ -39,6 +39,7 @@ class FakeNode:
 
     def destroy_subscription(self, _):
         self.hear = None
+        del self.topic_name  # rclpy raises InvalidHandle
 
 
 class OneTransform:
@@ -279,6 +280,16 @@ def test_a_reference_that_cannot_be_compared_is_reported(source, msg_header, ima
     node.hear(message(header('base')))
     references.pairs(header(), depth_m, CAMERA)
     assert references.notice == ''
+
+
+def test_the_notice_of_a_reference_can_be_read_after_its_subscription_is_gone():
+    node = FakeNode()
+    references = References(node, 'scan', Transforms())
+    for _ in range(3):
+        node.hear(wall_scan(3.1, 'elsewhere'))
+        references.pairs(header(), np.full((48, 64), 2.0, np.float32), CAMERA)
+    references.destroy()
+    assert references.notice.startswith('reference/scan is not compared with depth')
 
 
 def test_the_notice_of_a_reference_is_one_of_the_node():

@@ -12,6 +12,8 @@ from fake_predictor import FakePredictor
 from processor_bench import Bench
 from zoedepth_ros.msg import Status
 
+from zoedepth_ros.geometry.ground import Ground
+from zoedepth_ros.inference.fallback import FallbackPredictor
 from zoedepth_ros.pipeline.scale_file import ScaleState
 from zoedepth_ros.pipeline.scaling import ScaleReport
 from zoedepth_ros.ros import image_processor, inference_thread
@@ -207,6 +209,32 @@ def diagnose(
     for name, value in (fields or {}).items():
         setattr(msg, name, value)
     return Diagnostics('n').make(msg, settings)
+
+
+def test_a_status_can_be_made_while_an_image_is_processed(monkeypatch):
+    """Whatever the status thread reads may be gone when it reads it again."""
+
+    def vanish_after_one_read(owner, name, value):
+        found = iter([value])
+        attribute = property(lambda _: next(found, None), lambda _, value: None)
+        monkeypatch.setattr(type(owner), name, attribute, raising=False)
+
+    processor = Bench().processor
+    scaling = processor.pipeline._scaling
+    segmentation = processor.pipeline._clouds.ground_segmentation
+    predictor = FakePredictor(preprocess_ms=3.0)
+    predictor.device_memory_mb, predictor.optimization_note = 2.0, 'slow'
+    fallback = FallbackPredictor(lambda _: predictor, NodeSettings().predictor, print)
+    camera = SimpleNamespace(reading=SimpleNamespace(text='rectified', is_guess=False))
+    vanish_after_one_read(processor, '_known', camera)
+    assert processor.assumptions == ('rectified',)
+    vanish_after_one_read(scaling, 'shape', SimpleNamespace(logs=np.zeros(3)))
+    assert 'up to 0 %' in scaling.report(None).note
+    vanish_after_one_read(segmentation, 'ground', Ground((0.0, -1.0, 0.0), 1.0, 1.0))
+    assert segmentation.confirms
+    for name in ('preprocess_ms', 'device_memory_mb', 'optimization_note'):
+        vanish_after_one_read(fallback, '_predictor', predictor)
+        assert getattr(fallback, name) == getattr(predictor, name)
 
 
 def test_thresholds_of_zero_never_speak():

@@ -125,17 +125,17 @@ class FallbackPredictor:
     @property
     def preprocess_ms(self) -> float:
         """As in DepthPredictor; NaN during a rebuild."""
-        return math.nan if self._predictor is None else self._predictor.preprocess_ms
+        return math.nan if (found := self._predictor) is None else found.preprocess_ms
 
     @property
     def device_memory_mb(self) -> float:
         """As in DepthPredictor; NaN during a rebuild."""
-        return math.nan if self._predictor is None else self._predictor.device_memory_mb
+        return math.nan if (found := self._predictor) is None else found.device_memory_mb
 
     @property
     def optimization_note(self) -> str:
         """As in DepthPredictor."""
-        return '' if self._predictor is None else self._predictor.optimization_note
+        return '' if (found := self._predictor) is None else found.optimization_note
 
     @property
     def failed(self) -> bool:

@@ -194,7 +194,8 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
     @property
     def confirms(self) -> bool:
         """Whether images show the ground well in the expected direction."""
-        is_seen = self.ground is not None and self.ground.confidence >= WELL_SEEN
+        ground = self.ground  # read once: another thread may replace it
+        is_seen = ground is not None and ground.confidence >= WELL_SEEN
         return is_seen and not self.notice
 
     def fit(self, points_m: Map, settings: PipelineSettings) -> GroundFit:

@@ -172,8 +172,9 @@ class Scaling(Resumable, holds=(DepthShape,)):
 
     def report(self, ground: Ground | None, note: str = '') -> ScaleReport:
         """Return the present scale; ground: the plane used last.  note: how it is measured."""
-        if self.shape is not None:
-            change = float(np.abs(self.shape.logs).max())
+        shape = self.shape  # read once: another thread may replace it
+        if shape is not None:
+            change = float(np.abs(shape.logs).max())
             note += f'; shape corrected by up to {100.0 * math.expm1(change):.0f} %'
         state = self._trackers[self._head].state
         return ScaleReport(self._applied, state, ground, note.removeprefix('; '))

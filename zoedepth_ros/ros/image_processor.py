@@ -226,7 +226,8 @@ class ImageProcessor:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """How images and camera_info are read, and what is taken for the floor, in words."""
-        reading = None if self._known is None else self._known.reading
+        known = self._known  # read once: the inference thread may replace it
+        reading = None if known is None else known.reading
         read = '' if reading is None else reading.text
         texts = (read, self._reader.bits.text, self.pipeline.assumption)
         return tuple(filter(None, texts))

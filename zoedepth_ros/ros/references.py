@@ -59,6 +59,7 @@ class References:
             qos.sensor_input(),
             qos_overriding_options=qos.overridable(),
         )
+        self._topic = self._subscription.topic_name  # cannot be read after `destroy`
 
     def destroy(self) -> None:
         """Unsubscribe."""
@@ -69,7 +70,7 @@ class References:
         """Why the latest messages were not compared with depth, in words; '' if one was."""
         if self._rejected < LEAST_REJECTED:
             return ''
-        return f'{self._subscription.topic_name} is not compared with depth: {self._reason}'
+        return f'{self._topic} is not compared with depth: {self._reason}'
 
     def _note(self, reason: str = '') -> None:
         """Note why a message was not compared; '' if it was."""
@@ -104,7 +105,7 @@ class References:
         except CloudError as error:
             self._note(str(error))
             self._node.get_logger().warning(
-                f'{self._subscription.topic_name}: {error}', throttle_duration_sec=WARN_AGAIN_S
+                f'{self._topic}: {error}', throttle_duration_sec=WARN_AGAIN_S
             )
             return NO_PAIRS
         points_m = points_m[:: max(1, len(points_m) // MAX_POINTS)]
