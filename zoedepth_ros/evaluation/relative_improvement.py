@@ -92,7 +92,7 @@ def _scores_in(path: Path) -> dict[str, Scores]:
             tables = {str(report['dataset']): report['metrics']}
         else:
             tables = {f'synthetic_{d}': report[d] for d in DOMAINS if d in report}
-        found = {
+        found: dict[str, Scores] = {
             dataset: {name: float(x) for name, x in table.items() if x is not None}
             for dataset, table in tables.items()
         }
