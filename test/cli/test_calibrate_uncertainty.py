@@ -108,3 +108,8 @@ def test_a_trajectory_is_no_data_set_to_fit_to(capsys):
 def test_the_embedded_network_is_calibrated():
     maps = build_predictor('ZoeD_S_NK', device='cpu').uncertainty_maps
     assert set(maps) == {'indoor', 'outdoor'}
+
+
+def test_metadata_of_another_format_is_refused_before_the_fit(tree, tmp_path, capsys):
+    assert calibrate(tree, tmp_path / 'tiny.pt', '--into-weights') == 2
+    assert '--into-weights needs a safetensors file, got' in capsys.readouterr().err

@@ -166,6 +166,15 @@ def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp
     assert 'depth not corrected for the training camera (field of view 90 degrees)' in out
 
 
+@pytest.mark.parametrize('name', ['plot', 'plot.txt'])
+def test_a_plot_that_is_no_image_file_is_refused_before_the_network_is_built(
+    network, tree, tmp_path, capsys, name
+):
+    assert folder(tree, '--uncertainty-plot', tmp_path / name) == 2
+    assert '--uncertainty-plot must be a .png or .jpg file' in capsys.readouterr().err
+    assert network.arguments is None
+
+
 def test_a_network_without_uncertainty_is_evaluated_but_not_plotted(tree, tmp_path, capsys):
     pytest.importorskip('onnxruntime')
     from foreign_network import write_network
@@ -182,7 +191,7 @@ def test_a_network_without_uncertainty_is_evaluated_but_not_plotted(tree, tmp_pa
 
 def test_the_uncertainty_is_printed_and_drawn(network, tree, tmp_path, capsys):
     network.spread = 0.9  # 1.8 m: the errors are 0 m, 2 m and 6 m
-    plot = tmp_path / 'plot.png'
+    plot = tmp_path / 'new/plot.png'
     assert folder(tree, '--uncertainty-plot', plot) == 0
     assert plot.read_bytes().startswith(b'\x89PNG')
     printed = capsys.readouterr().out

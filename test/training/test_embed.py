@@ -12,6 +12,7 @@ from zoedepth_ros.cli.main import main
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.training import embed as module
+from zoedepth_ros.training.checkpoint import FILE_NAME
 from zoedepth_ros.training.embed import embed
 from zoedepth_ros.weights.load import load_weights, save_weights
 from zoedepth_ros.weights.read import read_checkpoint
@@ -47,6 +48,19 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
         assert mine.dtype == torch.float32
         assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-6)
     assert build_predictor(MODEL, path, device='cpu').weights_warning.startswith('rendered scenes')
+
+
+def test_the_command_resumes_a_run_whose_first_weights_are_gone(trained, tmp_path, monkeypatch):
+    _, weights, recipe = trained
+    monkeypatch.setattr('zoedepth_ros.training.run.train', lambda *_, **__: weights)
+    settings = tiny_recipe.recipe(tmp_path, weights=str(tmp_path / 'gone.safetensors'))
+    recipe.write_text(yaml.safe_dump(settings))
+    command = ['train', str(recipe), '--device', 'cpu']
+    assert main(command) == 2
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / FILE_NAME).write_bytes(b'a checkpoint')
+    assert main(command) == 0
+    assert main([*command, '--restart']) == 2
 
 
 @pytest.mark.parametrize(

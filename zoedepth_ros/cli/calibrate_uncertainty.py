@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
         )
     model = args.model or (SYNTHETIC_MODEL if args.dataset == SCENES else DEFAULT_MODEL)
     weights = Path(args.weights).expanduser() if args.weights else fetch(model)
+    if args.into_weights and weights.suffix != '.safetensors':
+        raise ValueError(f'--into-weights needs a safetensors file, got {weights}')
     out = Path(args.out).expanduser() if args.out else file_beside(weights)
     check_writable(weights if args.into_weights else out)
     args.model, args.weights = model, str(weights)

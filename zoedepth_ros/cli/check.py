@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import DEVICE
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
-from zoedepth_ros.files import check_writable
+from zoedepth_ros.cli.reporting import image_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,10 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.inference.runtimes.contract_check import BROKEN, DOUBT, examine
     from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of, open_foreign
 
-    out = Path(args.out).expanduser()
-    if out.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
-        raise ValueError(f'--out must be a .png or .jpg file, got {args.out}')
-    check_writable(out)
+    out = image_file('--out', args.out)
     backend = args.backend or backend_of(args.file)
     if backend == TORCH:
         raise ValueError(

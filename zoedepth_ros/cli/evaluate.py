@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from zoedepth_ros.cli.arguments import add_network_options, refuse_idle, steps_per_m, whole
-from zoedepth_ros.cli.reporting import progress, warn_of_weights, write_json, write_text
+from zoedepth_ros.cli.reporting import (
+    image_file,
+    progress,
+    warn_of_weights,
+    write_json,
+    write_text,
+)
 from zoedepth_ros.files import check_folder, check_writable
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
@@ -162,8 +168,10 @@ def _check(args: argparse.Namespace) -> None:
     check_data(args)
     if not args.worst:
         refuse_idle(args, ['out'], 'needs --worst')
-    for file in filter(None, (args.json, args.csv, args.uncertainty_plot)):
+    for file in filter(None, (args.json, args.csv)):
         check_writable(Path(file).expanduser())
+    if args.uncertainty_plot:
+        image_file('--uncertainty-plot', args.uncertainty_plot)
     if args.worst:
         check_folder(_out(args))
 
@@ -261,6 +269,7 @@ def _draw_uncertainty(name: str, scores: Mapping[str, UncertaintyScore], card: M
     from zoedepth_ros.media.files import write_image
 
     path = Path(name).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
     note = f'{card.model}; {card.weights_warning}' if card.weights_warning else card.model
     write_image(path, draw_uncertainty(scores, note))
     print(f'-> {path}')
@@ -281,7 +290,7 @@ def require_uncertainty(predictor: NetworkPredictor) -> None:
     from zoedepth_ros.inference.result import convention_of
 
     if not convention_of(predictor).has_uncertainty:
-        raise ValueError(f'{predictor.model_name} gives no uncertainty')
+        raise ValueError(f'{predictor.model_name} gives no uncertainty to plot or to calibrate')
 
 
 def _out(args: argparse.Namespace) -> Path:

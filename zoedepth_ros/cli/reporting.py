@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zoedepth_ros.files import json_text, write_file
+from zoedepth_ros.files import check_writable, json_text, write_file
 
 Item = TypeVar('Item')
 
@@ -26,6 +26,18 @@ def write_text(name: str, text: str) -> None:
     path = Path(name).expanduser()
     write_file(path, text, make_folder=True)
     print(f'-> {path}')
+
+
+def image_file(option: str, name: str) -> Path:
+    """Return the path of an image that an option names, before the work.
+
+    Raises ValueError for a suffix of no image, OSError if it cannot be written.
+    """
+    path = Path(name).expanduser()
+    if path.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
+        raise ValueError(f'{option} must be a .png or .jpg file, got {name}')
+    check_writable(path)
+    return path
 
 
 def warn_of_weights(warning: str) -> None:

@@ -45,13 +45,15 @@ def run(args: argparse.Namespace) -> int:
     """Train, under torchrun as one of several processes."""
     from zoedepth_ros.inference.devices import named_failures
     from zoedepth_ros.training import distributed
+    from zoedepth_ros.training.checkpoint import FILE_NAME
     from zoedepth_ros.training.config_file import read_config
     from zoedepth_ros.training.loop import ProgressBar
     from zoedepth_ros.training.run import train, weights_path
     from zoedepth_ros.weights.read import check_file
 
     config = _overridden(read_config(args.config), args)
-    if config.weights:
+    resumes = (config.folder / FILE_NAME).is_file() and not args.restart
+    if config.weights and not resumes:
         check_file(weights_path(config.weights))
     check_folder(config.folder)
     if args.embed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.file_formats import DatasetError, read_png16, read_rgb
+from zoedepth_ros.datasets.file_formats import DatasetError, read_npy, read_png16, read_rgb
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 
@@ -50,6 +51,10 @@ class DepthDataset(ABC):
     """Size of `evaluation_image`; samples keep the size of their files."""
     steps_per_m: float = 1000.0
     """Value of its 16-bit depth PNGs at one metre."""
+    depth_hint: str = ''
+    """Other expected depth files, for the error of a missing PNG."""
+    max_depth_m: float = math.inf
+    """Depth beyond this value is unknown [m]."""
 
     def __init__(self, root: Path | str, *, skip_damaged: bool = False) -> None:
         self.root = Path(root).expanduser()
@@ -67,12 +72,15 @@ class DepthDataset(ABC):
         """List the samples in a fixed order, without reading them."""
 
     def _read(self, entry: Entry) -> Sample:
-        """Read one sample, here of an image and a 16-bit PNG of depth."""
-        return self._sample(entry, read_rgb(entry.image, self.name), self._depth_in_png(entry))
+        """Read one sample, here of an image and its depth in a 16-bit PNG or .npy."""
+        return self._sample(entry, read_rgb(entry.image, self.name), self._read_depth(entry))
 
-    def _depth_in_png(self, entry: Entry, hint: str = '') -> NDArray[np.float32]:
-        steps = read_png16(entry.depth, self.name, f'1/{self.steps_per_m:g} m{hint}')
-        return steps / np.float32(self.steps_per_m)
+    def _read_depth(self, entry: Entry) -> NDArray[np.float32]:
+        """Read depth (H, W) [m] of a .npy in metres, or of a 16-bit PNG."""
+        if entry.depth.suffix == '.npy':
+            return read_npy(entry.depth, self.name, 'depth in metres (H, W)')
+        unit = f'1/{self.steps_per_m:g} m{self.depth_hint}'
+        return read_png16(entry.depth, self.name, unit) / np.float32(self.steps_per_m)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -97,16 +105,19 @@ class DepthDataset(ABC):
         return resize_for_evaluation(sample.rgb, self.evaluation_size)
 
     def _sample(
-        self, entry: Entry, rgb: NDArray[np.uint8], depth_m: NDArray[np.floating]
+        self,
+        entry: Entry,
+        rgb: NDArray[np.uint8],
+        depth_m: NDArray[np.floating],
+        camera: Intrinsics | None = None,
     ) -> Sample:
         """Return a sample of an image and its depth (H, W) [m], where 0 is unknown."""
         if rgb.shape[:2] != depth_m.shape:
             problem = f'depth of size {depth_m.shape} for an image of {rgb.shape[:2]}'
             raise DatasetError(self.name, entry.depth, problem, 'equal sizes')
-        known = np.where(depth_m > 0, depth_m, np.nan).astype(np.float32)
-        return Sample(
-            rgb=rgb, depth_m=known, camera=None, domain=self.domain, name=self._name_of(entry)
-        )
+        is_known = (depth_m > 0) & (depth_m <= self.max_depth_m)
+        known_m = np.where(is_known, depth_m, np.nan).astype(np.float32)
+        return Sample(rgb, known_m, camera, self.domain, self._name_of(entry))
 
     def _name_of(self, entry: Entry) -> str:
         try:

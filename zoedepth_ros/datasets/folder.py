@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from zoedepth_ros.datasets.dataset import DepthDataset, Entry
-from zoedepth_ros.datasets.file_formats import DatasetError, read_npy, read_rgb, reading
+from zoedepth_ros.datasets.file_formats import DatasetError, read_rgb, reading
 from zoedepth_ros.geometry.intrinsics import (
     UNDISTORTED,
     CameraError,
@@ -28,6 +27,7 @@ class Folder(DepthDataset):
     """
 
     name = 'folder'
+    depth_hint = ' (or .npy, metres)'
 
     def __init__(
         self,
@@ -59,18 +59,12 @@ class Folder(DepthDataset):
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name, upright=True)
-        if entry.depth.suffix == '.npy':
-            depth_m = read_npy(entry.depth, self.name, 'depth in metres (H, W)')
-        else:
-            depth_m = self._depth_in_png(entry, ' (or .npy, metres)')
-        sample = self._sample(entry, rgb, depth_m)
-        if self.camera is None:
-            return sample
+        height, width = rgb.shape[:2]
         try:
-            camera = self.camera.scaled_to(rgb.shape[1], rgb.shape[0])
+            camera = self.camera and self.camera.scaled_to(width, height)
         except CameraError as error:
             raise DatasetError(self.name, entry.image, str(error), 'the camera.json') from error
-        return replace(sample, camera=camera)
+        return self._sample(entry, rgb, self._read_depth(entry), camera)
 
     def _read_camera(self) -> Intrinsics | None:
         path = self.root / 'camera.json'

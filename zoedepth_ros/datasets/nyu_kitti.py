@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -69,8 +68,9 @@ class Nyu(ListedDataset):
         return self._entries(root, root)
 
     def _read(self, entry: Entry) -> Sample:
-        sample = super()._read(entry)
-        return replace(sample, camera=camera_of(entry.focal_px, *sample.depth_m.shape))
+        rgb = read_rgb(entry.image, self.name)
+        camera = camera_of(entry.focal_px, *rgb.shape[:2])
+        return self._sample(entry, rgb, self._read_depth(entry), camera)
 
 
 class Kitti(ListedDataset):
@@ -94,10 +94,10 @@ class Kitti(ListedDataset):
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)
         cut = kb_crop(rgb, self.name, entry.image)
-        depth_m = kb_crop(self._depth_in_png(entry), self.name, entry.depth)
+        depth_m = kb_crop(self._read_depth(entry), self.name, entry.depth)
         cut_top = len(rgb) - len(cut)
         camera = camera_of(entry.focal_px, *cut.shape[:2], cut_top=cut_top)
-        return replace(self._sample(entry, cut, depth_m), camera=camera)
+        return self._sample(entry, cut, depth_m, camera)
 
 
 def read_split_list(

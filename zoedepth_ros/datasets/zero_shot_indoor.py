@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from zoedepth_ros.datasets.file_formats import (
     read_hdf5,
     read_lines,
     read_mask,
-    read_npy,
     read_png16,
     read_rgb,
 )
@@ -44,11 +42,6 @@ class SunRgbd(DepthDataset):
             Entry(image, depths / image.name.replace('jpg', 'png'))
             for image in self._glob('rgb/rgb/*')
         ]
-
-    def _read(self, entry: Entry) -> Sample:
-        sample = super()._read(entry)
-        far = sample.depth_m > self.max_depth_m
-        return replace(sample, depth_m=np.where(far, np.float32(np.nan), sample.depth_m))
 
 
 class Ibims(DepthDataset):
@@ -85,8 +78,7 @@ class Ibims(DepthDataset):
                 expected = f'the size of depth {depth_m.shape}'
                 raise DatasetError(self.name, path, f'size {valid.shape}', expected)
             depth_m = np.where(valid, depth_m, np.nan)
-        sample = self._sample(entry, rgb, depth_m)
-        return replace(sample, camera=self._camera_of(entry, *rgb.shape[:2]))
+        return self._sample(entry, rgb, depth_m, self._camera_of(entry, *rgb.shape[:2]))
 
     def _camera_of(self, entry: Entry, height: int, width: int) -> Intrinsics | None:
         path = self.root / 'calib' / f'{entry.image.stem}.txt'
@@ -140,9 +132,8 @@ class Diode(DepthDataset):
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)
-        depth_m = read_npy(entry.depth, self.name, 'depth in metres (H, W, 1)')
         camera = DIODE_CAMERA if rgb.shape[:2] == (HEIGHT, WIDTH) else None
-        return replace(self._sample(entry, rgb, depth_m), camera=camera)
+        return self._sample(entry, rgb, self._read_depth(entry), camera)
 
 
 class HyperSim(DepthDataset):
@@ -165,9 +156,9 @@ class HyperSim(DepthDataset):
         distance_m = read_hdf5(entry.depth, self.name, 'dataset', expected)
         if distance_m.shape != (HEIGHT, WIDTH):
             raise DatasetError(self.name, entry.depth, f'shape {distance_m.shape}', expected)
-        sample = self._sample(entry, rgb, distance_to_depth(distance_m))
         cx_px, cy_px = (WIDTH - 1) / 2, (HEIGHT - 1) / 2
-        return replace(sample, camera=Intrinsics(FOCAL_PX, FOCAL_PX, cx_px, cy_px, WIDTH, HEIGHT))
+        camera = Intrinsics(FOCAL_PX, FOCAL_PX, cx_px, cy_px, WIDTH, HEIGHT)
+        return self._sample(entry, rgb, distance_to_depth(distance_m), camera)
 
 
 def distance_to_depth(distance_m: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from zoedepth_ros.datasets.dataset import DepthDataset, Entry, kb_crop
-from zoedepth_ros.datasets.file_formats import read_lines, read_npy, read_rgb
+from zoedepth_ros.datasets.file_formats import read_lines, read_rgb
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 
@@ -32,10 +29,6 @@ class Ddad(DepthDataset):
             Entry(image, image.with_name(image.name.replace('_rgb.png', '_depth.npy')))
             for image in self._glob('*_rgb.png')
         ]
-
-    def _read(self, entry: Entry) -> Sample:
-        rgb = read_rgb(entry.image, self.name)
-        return self._sample(entry, rgb, read_npy(entry.depth, self.name, 'depth in metres (H, W)'))
 
 
 class DimlOutdoor(DepthDataset):
@@ -113,14 +106,9 @@ class VirtualKitti2(DepthDataset):
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)
-        depth_m = self._depth_in_png(entry)
-        depth_m = np.where(depth_m > self.max_depth_m, np.float32(np.nan), depth_m)
-        sample = self._sample(
-            entry,
-            kb_crop(rgb, self.name, entry.image),
-            kb_crop(depth_m, self.name, entry.depth),
-        )
-        return replace(sample, camera=VKITTI2_CAMERA if rgb.shape[:2] == VKITTI2_SIZE else None)
+        depth_m = kb_crop(self._read_depth(entry), self.name, entry.depth)
+        camera = VKITTI2_CAMERA if rgb.shape[:2] == VKITTI2_SIZE else None
+        return self._sample(entry, kb_crop(rgb, self.name, entry.image), depth_m, camera)
 
 
 def _draw(images: list[Path], split: str) -> list[Path]:

@@ -119,8 +119,9 @@ def evaluate(
         if score is None:
             without_ground_truth.append(sample.name)
         else:
-            at = factor or 1.0, predictor.uncertainty_maps, sample.depth_m, protocol
-            scores.append(replace(score, uncertainty=score_image(result, *at)))
+            maps = predictor.uncertainty_maps
+            uncertainty = score_image(result, factor or 1.0, maps, sample.depth_m, protocol)
+            scores.append(replace(score, uncertainty=uncertainty))
             observe(ScoredImage(sample, depth_m, scores[-1], protocol))
     skipped = tuple(map(str, dataset.skipped))
     if not scores:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.file_formats import DatasetError
-from zoedepth_ros.evaluation.evaluate import NetworkPredictor, Observer, Watch, evaluate, unwatched
+from zoedepth_ros.evaluation.evaluate import NetworkPredictor, evaluate
 from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ImageScores, finite
-from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.media.sample import DOMAINS, Sample
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, HEIGHT_PX, WIDTH_PX, render_scene
 
@@ -109,20 +109,12 @@ class ScenesReport(ImageScores):
 
 
 def evaluate_scenes(
-    predictor: NetworkPredictor,
-    *,
-    seed: int,
-    n_samples: int,
-    head: str = AUTO,
-    flip: bool = True,
-    focal_correction: str = AUTO,
-    observe: Observer = lambda scored: None,
-    watch: Watch = unwatched,
+    predictor: NetworkPredictor, *, seed: int, n_samples: int, **how: Any
 ) -> ScenesReport:
     """Evaluate `n_samples` scenes: half rooms, half streets, one more room for an odd number.
 
     All known pixels up to 10 m (rooms) and 80 m (streets) are valid, at the size of the image.
-    Raises ValueError for no sample.
+    how: further arguments of `evaluate`.  Raises ValueError for no sample.
     """
     shares = dict(zip(DOMAINS, (n_samples - n_samples // 2, n_samples // 2), strict=True))
     reports = {
@@ -130,11 +122,7 @@ def evaluate_scenes(
             predictor,
             SyntheticScenes(domain=domain, seed=seed, n_scenes=n_scenes),
             DOMAIN_PROTOCOLS[domain],
-            head=head,
-            flip=flip,
-            focal_correction=focal_correction,
-            observe=observe,
-            watch=watch,
+            **how,
         )
         for domain, n_scenes in shares.items()
         if n_scenes > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -46,38 +47,29 @@ class Example(NamedTuple):
     """Factor that corrects depth for the camera of the image, (); 1 without a training camera."""
 
 
+@dataclass(frozen=True, eq=False)
 class TrainingImages(Dataset[Example]):
     """The images of all domains with augmentation that is a function of the draw."""
 
-    def __init__(
-        self,
-        sources: Sequence[Samples],
-        domains: Sequence[DomainConfig],
-        preprocessing: MetricPreprocessing,
-        head_names: Sequence[str],
-        augmentation: AugmentationConfig,
-        seed: int,
-        training_hfov_deg: float = 0.0,
-    ) -> None:
-        self._sources = sources
-        self._domains = domains
-        self._preprocessing = preprocessing
-        self._head_names = head_names
-        self._augmentation = augmentation
-        self._seed = seed
-        self._training_hfov_deg = training_hfov_deg
+    sources: Sequence[Samples]
+    domains: Sequence[DomainConfig]
+    preprocessing: MetricPreprocessing
+    head_names: Sequence[str]
+    augmentation: AugmentationConfig
+    seed: int
+    training_hfov_deg: float = 0.0
 
     def __getitem__(self, draw: Draw) -> Example:
         """Return an image, resized to network size, ignoring the aspect ratio."""
-        domain = self._domains[draw.domain]
-        sample = self._sources[draw.domain][draw.image]
-        rng = np.random.default_rng((self._seed, *draw))
+        domain = self.domains[draw.domain]
+        sample = self.sources[draw.domain][draw.image]
+        rng = np.random.default_rng((self.seed, *draw))
         pixels, depth_m = augmented(
-            sample.rgb, sample.depth_m, rng, self._augmentation, domain.brightness
+            sample.rgb, sample.depth_m, rng, self.augmentation, domain.brightness
         )
-        factor = depth_factor(sample, self._training_hfov_deg)
-        head = self._head_names.index(domain.domain)
-        return example(pixels, depth_m, factor, head, domain, self._preprocessing)
+        factor = depth_factor(sample, self.training_hfov_deg)
+        head = self.head_names.index(domain.domain)
+        return example(pixels, depth_m, factor, head, domain, self.preprocessing)
 
 
 def depth_factor(sample: Sample, training_hfov_deg: float) -> float:

@@ -172,21 +172,19 @@ class StageLoop:
         """Write a checkpoint."""
         self._write_losses()
         if self.process.leads:
-            save_state(self._state(), self.folder)
+            state = TrainingState(
+                stage=self.number,
+                step=self.step,
+                seconds=self.seconds,
+                best_score=self.best_score,
+                model=self.model.state_dict(),
+                optimizers=self.optimizers.state_dict(),
+                average=self.average.state_dict() if self.average else None,
+                config=asdict(self.config),
+                inherited=self.inherited,
+            )
+            save_state(state, self.folder)
         self.process.wait()
-
-    def _state(self) -> TrainingState:
-        return TrainingState(
-            stage=self.number,
-            step=self.step,
-            seconds=self.seconds,
-            best_score=self.best_score,
-            model=self.model.state_dict(),
-            optimizers=self.optimizers.state_dict(),
-            average=self.average.state_dict() if self.average else None,
-            config=asdict(self.config),
-            inherited=self.inherited,
-        )
 
     def _loader(self) -> torch.utils.data.DataLoader[Example]:
         images = TrainingImages(
