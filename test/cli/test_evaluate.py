@@ -177,9 +177,9 @@ def test_a_plot_that_is_no_image_file_is_refused_before_the_network_is_built(
 
 def test_a_network_without_uncertainty_is_evaluated_but_not_plotted(tree, tmp_path, capsys):
     pytest.importorskip('onnxruntime')
-    from foreign_network import write_network
+    from foreign_network import contract, write_network
 
-    weights = write_network(tmp_path / 'net.onnx')
+    weights = write_network(tmp_path / 'net.onnx', contract())
     assert folder(tree, '--weights', weights) == 0
     assert 'AUSE' not in capsys.readouterr().out
     assert folder(tree, '--weights', weights, '--uncertainty-plot', tmp_path / 'plot.png') == 2
