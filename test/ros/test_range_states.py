@@ -1,6 +1,7 @@
 """Not shown, beyond what is measured, sky, unknown and too near stay different things.
 
-One test per cell of the table in docs/obstacles.md, then whole scenes whose ground truth is known.
+One test per cell of the table in docs/obstacles.md and per limit in the list below the table, then
+whole scenes whose ground truth is known.
 """
 
 import math
