@@ -72,7 +72,7 @@ def quantity(
     expected = f'expected {unit}, {low:g} to {high:g}'
 
     def read(text: str) -> float:
-        value = _number(text)
+        value = number(text)
         if low <= value <= high:
             return value
         hints = (
@@ -106,13 +106,13 @@ def whole(low: int, high: int | None = None, unit: str = '') -> Callable[[str], 
 
 def positive(text: str) -> float:
     """Parse a finite number above 0."""
-    value = _number(text)
+    value = number(text)
     if not (math.isfinite(value) and value > 0.0):
         raise argparse.ArgumentTypeError(f'expected a number above 0, got {text}')
     return value
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
     """Parse a number; NaN for anything else."""
     try:
         return float(text)
@@ -140,12 +140,12 @@ def likely_radians(option: str, degrees: float | None) -> str:
 
 def box_px(text: str) -> tuple[int, int, int, int]:
     """Parse left, top, right and bottom of a box [px]."""
-    numbers = [_number(number) for number in text.split(',')]
-    if len(numbers) != 4 or not all(number.is_integer() for number in numbers):
+    numbers = [number(part) for part in text.split(',')]
+    if len(numbers) != 4 or not all(value.is_integer() for value in numbers):
         raise argparse.ArgumentTypeError(
             f'expected left,top,right,bottom as integers [px], got {text}'
         )
-    left, top, right, bottom = (int(number) for number in numbers)
+    left, top, right, bottom = (int(value) for value in numbers)
     if not (0 <= left < right and 0 <= top < bottom):
         raise argparse.ArgumentTypeError(
             'expected left,top,right,bottom [px] with 0 <= left < right and 0 <= top < bottom, '

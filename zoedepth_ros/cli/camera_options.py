@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from zoedepth_ros.cli.arguments import number
 from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
 
 if TYPE_CHECKING:
@@ -22,17 +23,15 @@ CameraOf: TypeAlias = 'Callable[[tuple[int, ...]], CameraModel | None]'
 
 def field_of_view_deg(text: str) -> float:
     """Parse a horizontal field of view [degrees]; rejects implausible values such as radians."""
-    expected = f'expected degrees, {NARROWEST_DEG:g} to {WIDEST_DEG:g}, got {text}'
-    try:
-        degrees = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(expected) from None
+    degrees = number(text)
+    if NARROWEST_DEG <= degrees <= WIDEST_DEG:
+        return degrees
+    hint = ''
     if 0.0 < degrees < min(math.pi, NARROWEST_DEG):
-        hint = f'{text} rad would be {math.degrees(degrees):.1f} degrees'
-        raise argparse.ArgumentTypeError(f'{expected} ({hint})')
-    if not NARROWEST_DEG <= degrees <= WIDEST_DEG:
-        raise argparse.ArgumentTypeError(expected)
-    return degrees
+        hint = f' ({text} rad would be {math.degrees(degrees):.1f} degrees)'
+    raise argparse.ArgumentTypeError(
+        f'expected degrees, {NARROWEST_DEG:g} to {WIDEST_DEG:g}, got {text}{hint}'
+    )
 
 
 def add_calibration_option(parser: argparse.ArgumentParser) -> None:

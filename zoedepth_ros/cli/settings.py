@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.cli.arguments import SHORT, likely_radians
+from zoedepth_ros.cli.arguments import SHORT, likely_radians, number
 from zoedepth_ros.cli.camera_options import field_of_view_deg
 from zoedepth_ros.pipeline.parameter import Parameter, field_names, table_of
 from zoedepth_ros.pipeline.parameter_file import parameters_in, settings_from_file
@@ -180,10 +180,7 @@ def _radians_of(spec: Parameter) -> Callable[[str], float]:
     option = SHORT.get(spec.name, spec.option)
 
     def read(text: str) -> float:
-        try:
-            degrees = float(text)
-        except ValueError:
-            degrees = math.nan
+        degrees = number(text)
         if not low <= degrees <= high:
             raise argparse.ArgumentTypeError(
                 f'expected an angle of {low:.0f} to {high:.0f} degrees, got {text}'
