@@ -154,7 +154,7 @@ def make_environment(place: Place) -> None:
 def install_requirements(place: Place) -> None:
     requirements, constraints = wanted_requirements(place)
     mark = place.venv / '.requirements'
-    state = digest('\n'.join([*requirements, *constraints]).encode())
+    state = hashlib.sha256('\n'.join([*requirements, *constraints]).encode()).hexdigest()[:16]
     if mark.exists() and mark.read_text('utf-8') == state:
         return
     log(f'installing {len(requirements)} packages and their dependencies (6 GB, some minutes)')
@@ -300,10 +300,6 @@ def remove_installed_sources(place: Place) -> None:
         path = Path(line)
         if path.is_relative_to(place.venv):
             path.unlink(missing_ok=True)
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def digest_of(names: Iterable[str]) -> str:

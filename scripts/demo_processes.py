@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,10 +78,8 @@ def stop(children: Sequence[Child]) -> None:
             child.process.send_signal(number)
         deadline_s = time.monotonic() + STOPPING_LIMIT_S
         for child in running:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 child.process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                continue
     for child in children:
         if child.reader.is_alive():
             child.reader.join(timeout=1.0)

@@ -143,7 +143,7 @@ def _scan(path: Path, damage: Damage) -> RecordingSummary:
 
 
 class _Reader:
-    """Take one open file apart."""
+    """Parse one open file."""
 
     def __init__(
         self, path: Path, file: IO[bytes], damage: Damage, end: int | None = None
@@ -155,8 +155,8 @@ class _Reader:
         self._message_count = 0
 
     def items(self) -> Iterator[Item]:
-        """Return what people put into the file."""
-        if self._damage.recover:  # what a lost chunk declared, the index may tell
+        """Return channels, messages, attachments and metadata in the order of the file."""
+        if self._damage.recover:  # the index may contain what a lost chunk declared
             self._learn_from_summary()
         for offset, opcode, body in self.records():
             if opcode == Opcode.DATA_END:

@@ -150,7 +150,7 @@ class PreparedImages:
                 hfov_rad=at.camera_hfov_rad,
             )
         except CameraUnknown as error:
-            self._say_why(error)
+            self._report_unknown(error)
             return None
         if camera.reading is not None:
             self._report.assume('camera_info', camera.reading.text)
@@ -158,12 +158,12 @@ class PreparedImages:
             self._report.assume(text, text)
         return camera
 
-    def _say_why(self, trouble: CameraUnknown) -> None:
+    def _report_unknown(self, error: CameraUnknown) -> None:
         """Report why an image has no camera, every reason once."""
-        report, text = self._report, str(trouble)
+        report, text = self._report, str(error)
         if POINTS in self._plan.job.options.added:
             report.no_points = report.no_points or text
-        if trouble.reason == UNUSABLE and text != report.no_points:
+        if error.reason == UNUSABLE and text != report.no_points:
             report.assume(text, text)
 
 
