@@ -102,6 +102,19 @@ def test_a_part_that_was_stopped_is_gone_on_with(tmp_path):
     assert third.calls == 0
 
 
+def test_a_part_that_was_never_finished_leaves_no_file(tmp_path):
+    source = bags.write_mcap(tmp_path / 'in.mcap', drive())
+    plan = make_plan(Job(source, tmp_path / 'out.mcap', bags.options(router_mode='outdoor')))
+    broken = FakePredictor(2.0)
+    broken.depth = lambda rgb, head: 1 / 0
+    part = spans(IMAGES, 4)[1]
+    with pytest.raises(ZeroDivisionError):
+        predict_piece(plan, broken, part)
+    assert list(tmp_path.glob('out.mcap.piece_*'))
+    add_depth(plan, switching(), parts=[part])
+    assert sorted(path.name for path in tmp_path.glob('out*')) == ['out.mcap']
+
+
 def test_parts_of_other_work_are_passed_over(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', drive())
     whole = make_plan(Job(source, tmp_path / 'whole.mcap', DepthOptions()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from glob import escape as glob_escape
 from io import BytesIO
@@ -69,10 +69,12 @@ def piece_path(target: Path, span: Span) -> Path:
 
 
 def remove_pieces(target: Path) -> None:
-    """Remove the files of all parts of a recording, and no others of such names."""
-    for path in target.parent.glob(f'{glob_escape(target.name)}.piece_*'):
-        if first_metadata(path, _ABOUT):
-            path.unlink(missing_ok=True)
+    """Remove the files of all parts of a recording, also unfinished ones, and no others."""
+    for path in filter(Path.is_file, target.parent.glob(f'{glob_escape(target.name)}.piece_*')):
+        with suppress(ValueError, OSError):  # another file
+            first = next(read_mcap(path, Damage(recover=True)), None)
+            if isinstance(first, Metadata) and first.name == _ABOUT:
+                path.unlink()
 
 
 def predict_piece(
