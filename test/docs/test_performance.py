@@ -61,7 +61,7 @@ def test_operators_are_classified(operator, kind):
         (f'{WORK};depth_for_points (zoedepth_ros/geometry/filters.py:68);'
          'flying_pixels (zoedepth_ros/geometry/filters.py:58)', 'filters'),
         (f'{WORK};Clouds._cloud (zoedepth_ros/pipeline/clouds.py:259);'
-         'PointPacker.pack (zoedepth_ros/geometry/points.py:91)', 'packing'),
+         'pack_points (zoedepth_ros/geometry/points.py:91)', 'packing'),
         (f'{WORK};write_depth (zoedepth_ros/geometry/filters.py:90)', 'packing'),
         (f'{WORK};publish depth/points (node_profile.py:212);{SEND}', 'publishing depth/points'),
         (f'{WORK};publish depth/image (node_profile.py:212);{SEND}', 'publishing depth/image'),

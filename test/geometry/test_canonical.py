@@ -146,3 +146,12 @@ def test_depth_of_another_size_is_refused():
     warp = CanonicalWarp(CameraModel(INNER), 'indoor')
     with pytest.raises(ValueError, match=r'\(240, 320\), got \(3, 3\)'):
         warp.depth(np.ones((3, 3), np.float32))
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 5), (5, 1)])
+def test_images_of_one_row_or_column_are_warped_too(size):
+    width, height = size
+    warp = CanonicalWarp(CameraModel(Intrinsics.from_hfov(width, height, 1.0)), 'indoor')
+    view = warp.image(np.full((height, width, 3), 90, np.uint8))
+    assert view.shape == (warp.view.height, warp.view.width, 3)
+    assert warp.depth(np.ones(view.shape[:2], np.float32)).shape == (height, width)

@@ -146,3 +146,10 @@ def test_unknown_depth_has_the_factor_one():
     shape = DepthShape(np.full((46, 13, 17), 0.5, np.float32))
     unknown = np.array([[np.nan, np.inf], [-np.inf, 2.0]], np.float32)
     np.testing.assert_allclose(shape.factors(unknown), [[1, 1], [1, np.exp(0.5)]], rtol=1e-6)
+
+
+def test_points_of_which_half_contradict_the_other_half_show_no_shape():
+    rng = np.random.default_rng(0)
+    network_m, pixels = np.linspace(2.0, 4.0, 40), rng.uniform(0, HEIGHT, (40, 2))
+    true_m = network_m * np.tile((0.3, 3.0), 20)
+    assert fit_shape(DepthPairs(true_m, network_m, pixels), HEIGHT, WIDTH) is None

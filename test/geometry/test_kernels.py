@@ -13,7 +13,7 @@ from zoedepth_ros.geometry.filters import (
     raise_to,
     write_depth,
 )
-from zoedepth_ros.geometry.points import PointPacker
+from zoedepth_ros.geometry.points import pack_points
 
 pytestmark = pytest.mark.skipif(kernels.library() is None, reason='built without CMake')
 
@@ -102,7 +102,7 @@ def test_points_are_those_of_numpy(both, size, colors, limit_m):
 
     def packed():
         out[...] = -1.0
-        PointPacker().pack(depth_m, rays, rgb, out, limit_m=limit_m)
+        pack_points(depth_m, rays, rgb, out, limit_m=limit_m)
         return out
 
     compiled, expected = both(packed)

@@ -8,8 +8,8 @@ import pytest
 
 from zoedepth_ros.geometry.filters import decimate
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.points import depth_to_points
-from zoedepth_ros.geometry.rays import project, rays
+from zoedepth_ros.geometry.points import depth_to_points, pack_points
+from zoedepth_ros.geometry.rays import project, rays, rays_at
 
 INNER = Intrinsics(60.0, 62.0, 47.0, 33.0, 96, 64)
 LENSES = {
@@ -202,3 +202,17 @@ def test_a_decimation_of_zero_and_rays_of_another_size_are_refused():
         decimate(np.zeros((4, 4)), 0)
     with pytest.raises(ValueError, match=r'\(4, 4, 2\).*\(64, 96, 2\)'):
         depth_to_points(np.zeros((4, 4), np.float32), rays(CameraModel(INNER)))
+
+
+@pytest.mark.parametrize('model', ['none', *LENSES])
+def test_no_pixels_have_no_rays(model):
+    camera = CameraModel(INNER, model, LENSES.get(model, ()))
+    assert rays_at(np.empty((0, 2)), camera).shape == (0, 2)
+    assert project(np.empty((0, 2), np.float32), camera).shape == (0, 2)
+
+
+@pytest.mark.parametrize('rgb', [np.zeros((4, 5, 3), np.uint8), np.zeros((8, 12, 3), np.float32)])
+def test_colours_of_another_size_or_type_are_not_packed(rgb):
+    depth_m, directions = np.ones((8, 12), np.float32), np.zeros((8, 12, 2), np.float32)
+    with pytest.raises(ValueError, match='must fit depth'):
+        pack_points(depth_m, directions, rgb, np.empty((8, 12, 4), np.float32))

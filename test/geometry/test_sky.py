@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.synthetic.scene import render_scene
@@ -56,15 +55,13 @@ def test_sky_becomes_infinitely_far_and_the_rest_stays():
     np.testing.assert_array_equal(result[50:], depth_m[50:])
 
 
-def test_kept_memory_leaves_nothing_of_the_image_before():
-    workspace, near_m = Workspace(), np.full((120, 160), 8.0, np.float32)
+def test_images_of_other_sizes_and_without_sky_are_not_changed_beyond_their_sky():
+    near_m = np.full((120, 160), 8.0, np.float32)
     for depth_m, rows in ((street(), 50), (near_m, 0), (street()[10:], 40)):
         directions = RAYS[-len(depth_m) :] - np.float32([0.0, (120 - len(depth_m)) / 117])
-        mask = sky_mask(
-            depth_m, 'outdoor', rays=directions, rgb=GREY[-len(depth_m) :], workspace=workspace
-        )
+        mask = sky_mask(depth_m, 'outdoor', rays=directions, rgb=GREY[-len(depth_m) :])
         np.testing.assert_array_equal(mask.all(axis=1), np.arange(len(depth_m)) < rows)
-        result = with_infinite_sky(depth_m, mask, workspace)
+        result = with_infinite_sky(depth_m, mask)
         np.testing.assert_array_equal(np.isposinf(result), mask)
     assert near_m.max() == 8.0
 

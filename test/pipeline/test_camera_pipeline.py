@@ -1,6 +1,7 @@
 """CameraPipeline called directly: the node's numbers, resumed sequences, lent memory."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -214,3 +215,39 @@ def test_the_limit_of_the_cloud_is_not_one_of_what_is_measured():
 def test_a_head_that_the_network_does_not_have_is_refused():
     with pytest.raises(ValueError, match='expected auto or a head of fake: indoor'):
         CameraPipeline(FakePredictor(heads=('indoor',)), settings_from({'router.mode': 'outdoor'}))
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 9), (9, 1), (20, 20)])
+@pytest.mark.parametrize('more', [{}, {'cloud.organized': False}, {'cloud.uncertainty': True}])
+def test_images_smaller_than_the_decimation_give_depth_and_clouds_without_points(size, more):
+    values = {'cloud.decimation': 64, 'camera.height': 1.0, 'filter.temporal': True, **more}
+    predictor = FakePredictor(2.0)
+    pipeline = CameraPipeline(predictor, settings_from(values))
+    camera = Camera(CameraModel(Intrinsics.from_hfov(size[1], size[0], 1.2)))
+    names = {outputs.DEPTH, outputs.POINTS, *outputs.SEGMENTS}
+    for now_s in (0.0, 0.1):
+        request = pipeline.prepare(np.full((*size, 3), 90, np.uint8), camera, now_s, names)
+        made = {o.name: o for o in pipeline.process(request, predict(predictor, request))}
+        assert made.pop(outputs.DEPTH).pixels.shape == size
+        assert set(made) == names - {outputs.DEPTH}
+        assert all(cloud.points.size == 0 for cloud in made.values())
+
+
+def test_the_sky_of_a_network_is_warped_back_with_its_depth():
+    class WithSky(FakePredictor):
+        def __call__(self, rgb, head='auto', *, route=True):
+            sky = np.zeros(rgb.shape[:2], bool)
+            sky[: len(sky) // 2] = True
+            return replace(super().__call__(rgb, head, route=route), sky=sky)
+
+    predictor = WithSky(5.0, heads=('outdoor',))
+    pipeline = CameraPipeline(predictor, settings_from({'focal_correction': 'warp'}))
+    camera = Camera(CameraModel(Intrinsics.from_hfov(WIDTH, HEIGHT, 1.2)))
+    request = pipeline.prepare(image(0), camera, 0.0, {outputs.DEPTH})
+    (depth_image,) = pipeline.process(request, predict(predictor, request))
+    column = depth_image.pixels[:, WIDTH // 2]
+    column = column[~np.isnan(column)]  # the view of the training camera is narrower
+    sky = np.isposinf(column)
+    assert (np.diff(sky.astype(int)) <= 0).all()  # above the depth
+    assert sky.mean() == pytest.approx(0.5, abs=0.1)
+    np.testing.assert_allclose(column[~sky], 5.0, rtol=1e-6)

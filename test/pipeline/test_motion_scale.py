@@ -199,3 +199,12 @@ def test_nothing_is_tracked_for_another_source():
     drive.run(2.0)
     assert drive.pipeline.snapshot()['motion']['grey'] is None
     assert drive.pipeline.scale.note == ''
+
+
+@pytest.mark.parametrize('model', [PLAIN, DISTORTED])
+def test_an_image_without_corners_gives_no_depth(model):
+    tracker, depth_m = MotionDepth(), np.ones((180, 240), np.float32)
+    grey = np.full((180, 240, 3), 90, np.uint8)
+    pose = CameraPose(np.eye(3), np.zeros(3))
+    assert len(tracker.pairs(grey, depth_m, Camera(model), lambda: pose).true_m) == 0
+    assert tracker.note == 'too few corners could be tracked'

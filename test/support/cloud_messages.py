@@ -2,7 +2,7 @@
 
 import importlib
 
-from zoedepth_ros.geometry.points import PointPacker
+from zoedepth_ros.geometry.points import pack_points
 from zoedepth_ros.pipeline.outputs import CloudWriter
 
 
@@ -15,5 +15,5 @@ def make(type_name, **fields):
 def cloud_message(header, depth_m, rays, rgb, writer=None):
     """Return an organized cloud of depth (H, W), coloured where there is an image (H, W, 3)."""
     writer = writer or CloudWriter(make)
-    PointPacker().pack(depth_m, rays, rgb, writer.rows(*depth_m.shape))
+    pack_points(depth_m, rays, rgb, writer.rows(*depth_m.shape))
     return writer.organized(header, ('x', 'y', 'z', 'rgb' if rgb is not None else ''))

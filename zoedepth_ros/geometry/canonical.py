@@ -171,7 +171,8 @@ class CanonicalWarp:
     def _shrink(self) -> float:
         """Return the number of image columns per view column at the centre."""
         row = self._to_view[self.view.height // 2, :, 0]
-        return float(np.abs(np.diff(row[len(row) // 2 - 1 : len(row) // 2 + 1])).max())
+        middle = row[max(0, len(row) // 2 - 1) : len(row) // 2 + 1]
+        return float(np.abs(np.diff(middle)).max(initial=0.0))
 
 
 def _remap_coordinates(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -114,7 +114,10 @@ def fit_shape(pairs: DepthPairs, height: int, width: int) -> DepthShape | None:
     pairs = pairs.thinned(MOST_POINTS)
     errors = np.log(pairs.ratios.astype(np.float64)) - math.log(scale.scale)
     places = _places(pairs, height, width)
-    spread = np.subtract(*np.quantile(places[np.abs(errors) < WRONG], (0.9, 0.1), axis=0))
+    agreeing = places[np.abs(errors) < WRONG]
+    if not len(agreeing):
+        return None
+    spread = np.subtract(*np.quantile(agreeing, (0.9, 0.1), axis=0))
     if spread[2] < LEAST_DEPTH_SPREAD or spread[:2].max() < LEAST_SPREAD:
         return None
     return DepthShape(_best_field(places, errors)).times(scale.scale)

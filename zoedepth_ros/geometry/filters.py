@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry import kernels
-from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.millimetres import to_millimetres
 
 Map = NDArray[np.float32]
@@ -54,20 +53,9 @@ def decimate(array: NDArray, stride: int) -> NDArray:
     return array[stride_slice(stride), stride_slice(stride)]
 
 
-def mask_beyond(depth_m: Map, limit_m: float, workspace: Workspace | None = None) -> Map:
-    """Return depth (H, W) with NaN beyond a limit; the same array if no value is beyond.
-
-    workspace: the result is valid until its next use.
-    """
-    workspace = workspace or Workspace()
-    beyond = workspace.array('beyond', depth_m.shape, np.bool_)
-    np.greater(depth_m, np.float32(limit_m), out=beyond)
-    if not beyond.any():
-        return depth_m
-    out_m = workspace.array('within', depth_m.shape)
-    np.copyto(out_m, depth_m)
-    workspace.put(out_m, beyond, np.nan)
-    return out_m
+def mask_beyond(depth_m: Map, limit_m: float) -> Map:
+    """Return depth (H, W) with NaN beyond a limit."""
+    return np.where(depth_m > np.float32(limit_m), np.float32(np.nan), depth_m)
 
 
 def raise_to(values: Map, least: float) -> None:
@@ -95,26 +83,11 @@ def nearest_range(ranges_m: Map, starts: NDArray[np.intp] | None = None) -> Map:
     return nearest_m
 
 
-def without_uncertain(
-    depth_m: Map,
-    uncertainty_m: Map,
-    limit_m: float,
-    workspace: Workspace | None = None,
-) -> Map:
-    """Return depth (H, W) with NaN where its standard deviation is above a limit; 0.0 is none.
-
-    workspace: the result is valid until its next use.
-    """
+def without_uncertain(depth_m: Map, uncertainty_m: Map, limit_m: float) -> Map:
+    """Return depth (H, W) with NaN where its standard deviation is above a limit; 0.0 is none."""
     if limit_m <= 0.0:
         return depth_m
-    workspace = Workspace() if workspace is None else workspace
-    out_m = workspace.array('certain', depth_m.shape)
-    uncertain = workspace.array('uncertain', depth_m.shape, np.bool_)
-    np.less_equal(uncertainty_m, np.float32(limit_m), out=uncertain)  # false for NaN
-    np.logical_not(uncertain, out=uncertain)
-    np.copyto(out_m, depth_m)
-    workspace.put(out_m, uncertain, np.nan)
-    return out_m
+    return np.where(uncertainty_m <= np.float32(limit_m), depth_m, np.float32(np.nan))
 
 
 def depth_for_points(
@@ -124,60 +97,39 @@ def depth_for_points(
     edges: bool,
     network_width: int = TUNED_WIDTH_PX,
     steps: tuple[int, int] = (1, 1),
-    workspace: Workspace | None = None,
 ) -> Map:
     """Return depth (H, W) as `geometry.filters` defines it: NaN at edges, -Inf if too near.
 
     min_m: smallest depth.  edges: whether to remove flying pixels.  network_width: columns of the
     network's input; the fewer, the wider its edges.  steps: stride of rows and columns, as
-    `decimate` keeps them.  workspace: the result is valid until its next use.
+    `decimate` keeps them.
     """
-    workspace = Workspace() if workspace is None else workspace
     few_m = depth_m[stride_slice(steps[0]), stride_slice(steps[1])]
-    out_m = workspace.array('for points', few_m.shape)
     if edges:
-        flying = flying_pixels(
-            depth_m, network_width=network_width, strides=steps, workspace=workspace
-        )
+        flying = flying_pixels(depth_m, network_width=network_width, strides=steps)
     else:
-        flying = workspace.array('marks', few_m.shape, np.bool_)
-        flying[...] = False
-    if kernels.limit(depth_m, steps, flying, min_m, out_m):
-        return out_m
-    mask = workspace.array('left out', few_m.shape, np.bool_)
-    np.copyto(out_m, few_m)
-    np.less(few_m, np.float32(min_m), out=mask)  # NaN stays NaN
-    workspace.put(out_m, mask, -np.inf)
-    np.less_equal(few_m, np.float32(0.0), out=mask)  # no valid depth
-    np.logical_or(mask, flying, out=mask)
-    workspace.put(out_m, mask, np.nan)
+        flying = np.zeros(few_m.shape, np.bool_)
+    out_m = np.empty(few_m.shape, np.float32)
+    if not kernels.limit(depth_m, steps, flying, min_m, out_m):
+        np.copyto(out_m, few_m)
+        out_m[few_m < np.float32(min_m)] = -np.inf  # NaN stays NaN
+        out_m[(few_m <= np.float32(0.0)) | flying] = np.nan
     return out_m
 
 
-def write_depth(
-    depth_m: Map,
-    pixels: NDArray[Any],
-    *,
-    min_m: float,
-    max_m: float,
-    workspace: Workspace | None = None,
-) -> None:
+def write_depth(depth_m: Map, pixels: NDArray[Any], *, min_m: float, max_m: float) -> None:
     """Write depth (H, W), NaN for unknown, as depth/image shows it.
 
     pixels: (H, W) float32 [m] by REP 117 (-Inf too near, +Inf too far) or uint16 [mm] with 0 for
     invalid.  max_m: 0.0 sets no limit.
     """
-    workspace = Workspace() if workspace is None else workspace
     max_m = max_m if max_m > 0.0 else np.inf
     if pixels.dtype == np.uint16:
-        to_millimetres(depth_m, min_m=min_m, max_m=max_m, out=pixels, workspace=workspace)
-        return
-    if kernels.write_depth(depth_m, min_m, max_m, pixels):
-        return
-    beyond = workspace.array('beyond', depth_m.shape, np.bool_)
-    np.copyto(pixels, depth_m)
-    workspace.put(pixels, np.less(depth_m, np.float32(min_m), out=beyond), -np.inf)
-    workspace.put(pixels, np.greater(depth_m, np.float32(max_m), out=beyond), np.inf)
+        pixels[...], _ = to_millimetres(depth_m, min_m=min_m, max_m=max_m)
+    elif not kernels.write_depth(depth_m, min_m, max_m, pixels):
+        np.copyto(pixels, depth_m)
+        pixels[depth_m < np.float32(min_m)] = -np.inf
+        pixels[depth_m > np.float32(max_m)] = np.inf
 
 
 def flying_pixels(
@@ -185,7 +137,6 @@ def flying_pixels(
     *,
     network_width: int = TUNED_WIDTH_PX,
     strides: tuple[int, int] = (1, 1),
-    workspace: Workspace | None = None,
 ) -> NDArray[np.bool_]:
     """Mark flying pixels: depth between a near and a far surface that belongs to neither, (H, W).
 
@@ -196,32 +147,18 @@ def flying_pixels(
     depth_m: (H, W) [m]; NaN and infinity count as infinitely far.  network_width: columns of the
     network's input [px].
     strides: compute the marks of every n-th row and column only, as `decimate` selects them.
-    workspace: the marks are valid until its next use.
     """
-    workspace = workspace or Workspace()
     size = widest_ramp_px(depth_m.shape[1])
     max_jump = largest_jump(depth_m.shape[1], network_width)
     rows, columns = stride_slice(strides[0]), stride_slice(strides[1])
-    marks = workspace.array('marks', depth_m[rows, columns].shape, np.bool_)
-    marks[...] = False
-    if not marks.size or kernels.mark_flying_pixels(
-        depth_m, strides, size, max_jump, marks, workspace
-    ):
+    marks = np.zeros(depth_m[rows, columns].shape, np.bool_)
+    if not marks.size or kernels.mark_flying_pixels(depth_m, strides, size, max_jump, marks):
         return marks
-    along_rows = _inverse(depth_m[rows], workspace, ' along rows')
-    along_columns, name = along_rows, ' along rows'  # without strides both share one buffer
-    if strides != (1, 1):
-        name = ' along columns'
-        along_columns = _inverse(depth_m[:, columns], workspace, name)
-    inverse = along_rows[:, columns]
-    slack = workspace.array('slack', inverse.shape)
-    np.multiply(inverse, np.float32(max_jump), out=slack)
-    if depth_m.shape[1] >= 3:
-        peaks = _peaks(along_rows, 1, size, columns, slack, workspace, ' along rows')
-        np.logical_or(marks, peaks, out=marks)
-    if depth_m.shape[0] >= 3:
-        peaks = _peaks(along_columns, 0, size, rows, slack, workspace, name)
-        np.logical_or(marks, peaks, out=marks)
+    with np.errstate(divide='ignore'):
+        inverse = np.float32(1.0) / depth_m
+    inverse[np.isnan(inverse)] = 0.0
+    marks |= _peaks(inverse[rows], 1, size, max_jump)[:, columns]
+    marks |= _peaks(inverse[:, columns], 0, size, max_jump)[rows]
     return marks
 
 
@@ -240,58 +177,24 @@ def widest_ramp_px(width: int) -> int:
     return max(5, round(width * RAMP_SHARE)) | 1
 
 
-def _inverse(depth_m: Map, workspace: Workspace, name: str) -> Map:
-    """Return 1 / depth, 0 where unknown."""
-    inverse = workspace.array(f'inverse{name}', depth_m.shape)
-    with np.errstate(divide='ignore'):
-        np.divide(np.float32(1.0), depth_m, out=inverse)
-    if inverse.size:
-        cv2.patchNaNs(inverse, 0.0)
-    return inverse
+def _peaks(inverse: Map, axis: int, size: int, max_jump: float) -> NDArray[np.bool_]:
+    """Mark narrow peaks of the gradient of inverse depth along an axis, (H, W).
 
-
-def _peaks(
-    values: Map,
-    axis: int,
-    size: int,
-    kept: slice,
-    slack: Map,
-    workspace: Workspace,
-    name: str,
-) -> NDArray[np.bool_]:
-    """Mark narrow peaks of the gradient along an axis that are higher than slack.
-
-    kept: rows or columns to mark, along the axis; slack: values at those.  The morphological
-    opening of the top-hat uses only the order of values, so 16-bit keys in the same order give
-    the same result in half the time.
+    The morphological opening of the top-hat uses only the order of values, so 16-bit keys in the
+    same order give the same result in half the time.
     """
-    slope = _central_difference(values, axis, workspace.array(f'slope{name}', values.shape))
-    window = (1, size) if axis == 0 else (size, 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, window)
-    coarse, eroded, opened = workspace.array(f'opening{name}', (3, *values.shape), np.uint16)
-    # cv2.MORPH_OPEN would allocate on every call, which costs more than the filter.
-    cv2.erode(_coarse(slope, coarse), kernel, dst=eroded)
-    cv2.dilate(eroded, kernel, dst=opened)
-    only = (kept, slice(None)) if axis == 0 else (slice(None), kept)
-    height = workspace.array('height', slack.shape)
-    np.subtract(slope[only], slack, out=height)
-    cv2.max(height, 0.0, dst=height)
-    above = _coarse(height, workspace.array('coarse height', slack.shape, np.uint16))
-    return np.less(opened[only], above, out=workspace.array('above', slack.shape, np.bool_))
+    if inverse.shape[axis] < 3:
+        return np.zeros(inverse.shape, np.bool_)
+    slope = np.empty(inverse.shape, np.float32)
+    values, slopes = np.moveaxis(inverse, axis, 0), np.moveaxis(slope, axis, 0)
+    with np.errstate(invalid='ignore'):
+        np.abs(values[2:] - values[:-2], out=slopes[1:-1])
+        slopes[0], slopes[-1] = slopes[1], slopes[-2]
+        height = np.fmax(slope - inverse * np.float32(max_jump), np.float32(0.0))
+    window = np.ones((size, 1) if axis == 0 else (1, size), np.uint8)
+    return cv2.morphologyEx(_coarse(slope), cv2.MORPH_OPEN, window) < _coarse(height)
 
 
-def _coarse(values: Map, out: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _coarse(values: Map) -> NDArray[np.uint16]:
     """Return the upper 16 bits of non-negative floats: same order, 1 % precision."""
-    return np.right_shift(values.view(np.uint32), np.uint32(16), out=out, casting='unsafe')
-
-
-def _central_difference(values: Map, axis: int, out: Map) -> Map:
-    """Return |v[i+1] - v[i-1]| along an axis; border values are copied from their neighbours."""
-    if axis == 0:
-        cv2.absdiff(values[2:], values[:-2], dst=out[1:-1])
-        out[0], out[-1] = out[1], out[-2]
-    else:
-        flat, flat_out = values.reshape(1, -1), out.reshape(1, -1)  # (1, H * W), without a copy
-        cv2.absdiff(flat[:, 2:], flat[:, :-2], dst=flat_out[:, 1:-1])
-        out[:, 0], out[:, -1] = out[:, 1], out[:, -2]
-    return out
+    return (values.view(np.uint32) >> np.uint32(16)).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""Fast passes over an image: reused buffers, and compiled forms where CMake has built kernels.c.
+"""Compiled passes over an image, where CMake has built kernels.c.
 
 Each compiled function returns False if it did nothing: without the library, or for arrays that are
 not contiguous float32.  The caller then does the same in NumPy, which is the reference for every
@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,39 +35,6 @@ _ARGUMENTS = {
 }
 
 
-class Workspace:
-    """Named buffers that are reused for every image, because new image-sized arrays are slow.
-
-    Allocators return them to the operating system; mapping their pages again for every operation
-    costs more than the arithmetic.  A buffer is overwritten when its name is requested again.  Not
-    thread-safe.
-    """
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[Any]] = {}
-        self._constants: dict[tuple[float, Any], NDArray[Any]] = {}
-
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
-        """Return the buffer of this name, with undefined content."""
-        kept = self._arrays.get(name)
-        if kept is None or kept.shape != shape or kept.dtype != dtype:
-            kept = self._arrays[name] = np.empty(shape, dtype)
-        return kept
-
-    def put(self, values: NDArray[Any], where: NDArray[np.bool_], value: float) -> None:
-        """Write a constant in place where the mask is True; ten times as fast as NumPy.
-
-        values: (H, W), contiguous; where: (H, W) mask.
-        """
-        if not where.any():
-            return
-        key = value, values.dtype
-        plane = self._constants.get(key)
-        if plane is None or plane.shape != values.shape:
-            plane = self._constants[key] = np.full(values.shape, value, values.dtype)
-        cv2.copyTo(plane, where.view(np.uint8), values)
-
-
 @cache
 def library() -> ctypes.PyDLL | None:
     """Load the library; None if it was not built, or cannot be loaded here."""
@@ -89,15 +55,14 @@ def mark_flying_pixels(
     size_px: int,
     max_jump: float,
     marks: NDArray[np.bool_],
-    workspace: Workspace,
 ) -> bool:
     """Set marks (h, w), all False, as `filters.flying_pixels` does."""
-    found = library()
-    if found is None or not _is_plain(depth_m):
+    found = _library_for(depth_m)
+    if found is None:
         return False
     height, width = depth_m.shape
     size_bytes = found.zoedepth_flying_pixels_scratch(height, width, size_px)
-    scratch = workspace.array('compiled flying pixels', (size_bytes,), np.uint8)
+    scratch = np.empty(size_bytes, np.uint8)
     found.zoedepth_flying_pixels(
         *(depth_m.ctypes.data, height, width, *strides, size_px, max_jump),
         *(marks.ctypes.data, scratch.ctypes.data),
@@ -109,8 +74,8 @@ def limit(
     depth_m: Map, strides: tuple[int, int], marks: NDArray[np.bool_], min_m: float, out_m: Map
 ) -> bool:
     """Write depth of every n-th row and column: NaN at marks and up to 0, -inf below min_m."""
-    found = library()
-    if found is None or not _is_plain(depth_m):
+    found = _library_for(depth_m)
+    if found is None:
         return False
     found.zoedepth_limited(
         *(depth_m.ctypes.data, *depth_m.shape, *strides, marks.ctypes.data, min_m),
@@ -121,8 +86,8 @@ def limit(
 
 def write_depth(depth_m: Map, min_m: float, max_m: float, pixels: Map) -> bool:
     """Write depth: -inf below min_m, +inf above max_m."""
-    found = library()
-    if found is None or not (_is_plain(depth_m) and _is_plain(pixels)):
+    found = _library_for(depth_m, pixels)
+    if found is None:
         return False
     found.zoedepth_write_depth(depth_m.ctypes.data, depth_m.size, min_m, max_m, pixels.ctypes.data)
     return True
@@ -130,17 +95,17 @@ def write_depth(depth_m: Map, min_m: float, max_m: float, pixels: Map) -> bool:
 
 def raise_to(values: Map, least: float) -> bool:
     """Replace smaller values in place; none may be NaN."""
-    found = library()
-    if found is None or not _is_plain(values):
+    found = _library_for(values)
+    if found is None:
         return False
     found.zoedepth_raise_to(values.ctypes.data, values.size, least)
     return True
 
 
 def pack_points(depth_m: Map, rays: Map, rgb: NDArray[np.uint8], limit_m: float, out: Map) -> bool:
-    """Write points (H, W, 4) as `points.PointPacker` does; rgb: (H, W, 3) with any strides."""
-    found = library()
-    if found is None or not (_is_plain(depth_m) and _is_plain(rays) and _is_plain(out)):
+    """Write points (H, W, 4) as `points.pack_points` does; rgb: (H, W, 3) with any strides."""
+    found = _library_for(depth_m, rays, out)
+    if found is None:
         return False
     if rgb.strides[2] != 1:
         rgb = np.ascontiguousarray(rgb)
@@ -151,5 +116,7 @@ def pack_points(depth_m: Map, rays: Map, rgb: NDArray[np.uint8], limit_m: float,
     return True
 
 
-def _is_plain(array: NDArray[Any]) -> bool:
-    return array.dtype == np.float32 and array.flags.c_contiguous
+def _library_for(*arrays: NDArray[Any]) -> ctypes.PyDLL | None:
+    """Return the library if it was built and can read these arrays."""
+    plain = all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays)
+    return library() if plain else None

@@ -107,7 +107,8 @@ class RaySpacing:
         area = np.linalg.norm(np.cross(down, right), axis=-1)
         longer = np.fmax(np.linalg.norm(down, axis=-1), np.linalg.norm(right, axis=-1))
         angle = np.divide(area, longer, out=longer.copy(), where=area > 0.0)
-        angle = np.where(np.isnan(angle), np.nanmin(angle), angle)
+        smallest = np.fmin.reduce(angle, axis=None, initial=np.inf)
+        angle = np.where(np.isnan(angle), smallest, angle)
         angle = np.maximum(angle, np.finfo(np.float32).tiny)
         valid = np.pad(np.isfinite(cosine), 1).astype(np.uint8)
         border_px = cv2.distanceTransform(valid, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]

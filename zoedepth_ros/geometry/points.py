@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 
 import cv2
 import numpy as np
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.geometry import kernels
 from zoedepth_ros.geometry.filters import mask_beyond
-from zoedepth_ros.geometry.kernels import Workspace
 
 _BLACK = np.zeros(3, np.uint8)
 
@@ -41,69 +39,34 @@ def depth_to_points(
     return out
 
 
-class PointPacker:
-    """Write points with colours in the memory layout of PointCloud2."""
+def pack_points(
+    depth_m: NDArray[np.float32],
+    rays: NDArray[np.float32],
+    rgb: NDArray[np.uint8] | None,
+    out: NDArray[np.float32],
+    *,
+    limit_m: float = math.inf,
+) -> None:
+    """Write x, y, z [m] and the bits 0x00RRGGBB (PCL, rviz) of every pixel into `out`, (H, W, 4).
 
-    def __init__(self) -> None:
-        self._workspace = Workspace()
-        self._rays: NDArray[np.float32] | None = None
-        self._planes: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
-
-    def pack(
-        self,
-        depth_m: NDArray[np.float32],
-        rays: NDArray[np.float32],
-        rgb: NDArray[np.uint8] | None,
-        out: NDArray[np.float32],
-        *,
-        limit_m: float = math.inf,
-    ) -> None:
-        """Write x, y, z [m] and the bits 0x00RRGGBB of every pixel into `out`, (H, W, 4).
-
-        depth_m: (H, W), contiguous, along z; NaN and infinite depth become NaN in x, y and z.
-        rays: (H, W, 2); pass the same array while the camera is unchanged.  rgb: (H, W, 3) with
-        any strides; None writes 0.  limit_m: larger depth becomes NaN.  Raises ValueError when the
-        sizes differ.
-        """
-        shape = depth_m.shape
-        if rays.shape != (*shape, 2) or out.shape != (*shape, 4):
-            raise ValueError(f'rays and out must fit depth {shape}, got {rays.shape}, {out.shape}')
-        if depth_m.size == 0:
-            return
-        colors = np.broadcast_to(_BLACK, (*shape, 3)) if rgb is None else rgb
-        if kernels.pack_points(depth_m, rays, colors, limit_m, out):
-            return
-        depth_m = mask_beyond(depth_m, limit_m, self._workspace)
-        along_x, along_y = self._planes_of(rays)
-        x_m, y_m, z_m = (self._workspace.array(name, shape) for name in 'xyz')
-        with np.errstate(invalid='ignore'):
-            np.subtract(depth_m, depth_m, out=z_m)  # 0, NaN for infinity
-            np.add(depth_m, z_m, out=z_m)
-            np.multiply(along_x, z_m, out=x_m)
-            np.multiply(along_y, z_m, out=y_m)
-        packed = self._workspace.array('colors', shape, np.uint32)
-        pack_rgb(colors, packed)
-        cv2.merge((x_m, y_m, z_m, packed.view(np.float32)), out)
-
-    def _planes_of(
-        self, rays: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return x/z and y/z as two planes (H, W), cached per camera."""
-        if self._planes is None or self._rays is not rays:
-            self._rays = rays
-            self._planes = rays[..., 0].copy(), rays[..., 1].copy()
-        return self._planes
-
-
-def pack_rgb(rgb: NDArray[np.uint8], out: NDArray[np.uint32]) -> None:
-    """Write 0x00RRGGBB (PCL, rviz) for every pixel of rgb (H, W, 3) into out (H, W)."""
-    code = cv2.COLOR_RGB2BGRA if sys.byteorder == 'little' else cv2.COLOR_RGB2RGBA
-    channels = out.view(np.uint8).reshape(*out.shape, 4)
-    cv2.cvtColor(rgb, code, dst=channels)
-    if sys.byteorder == 'little':
-        np.bitwise_and(out, np.uint32(0x00FFFFFF), out=out)  # OpenCV's alpha is 255
-    else:
-        np.right_shift(out, np.uint32(8), out=out)
+    depth_m: (H, W) along z; NaN and infinite depth become NaN in x, y and z.  rays: (H, W, 2).
+    rgb: (H, W, 3) with any strides; None writes 0.  limit_m: larger depth becomes NaN.  Raises
+    ValueError when the sizes differ or the colours are not uint8.
+    """
+    shape = depth_m.shape
+    colors = np.broadcast_to(_BLACK, (*shape, 3)) if rgb is None else rgb
+    sizes = rays.shape, colors.shape, out.shape
+    if sizes != ((*shape, 2), (*shape, 3), (*shape, 4)) or colors.dtype != np.uint8:
+        raise ValueError(
+            f'rays, rgb (uint8) and out must fit depth {shape}, got {rays.shape}, {colors.shape} '
+            f'{colors.dtype} and {out.shape}'
+        )
+    if depth_m.size == 0 or kernels.pack_points(depth_m, rays, colors, limit_m, out):
+        return
+    points = depth_to_points(mask_beyond(depth_m, limit_m), rays)
+    red, green, blue = np.moveaxis(colors.astype(np.uint32), -1, 0)
+    bits = (red << 16 | green << 8 | blue).view(np.float32)
+    cv2.mixChannels([points, bits], [out], [0, 0, 1, 1, 2, 2, 3, 3])
 
 
 def unpack_rgb(points: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -141,7 +141,7 @@ def _undistort_radial(aim: Numbers, radii: Numbers, angles: Numbers) -> Numbers:
 
 def _distort(directions: Numbers, camera: CameraModel) -> Numbers:
     """Apply the lens distortion to x/z and y/z (…, 2), in focal lengths and without checks."""
-    if camera.distortion_model == UNDISTORTED:
+    if camera.distortion_model == UNDISTORTED or not directions.size:  # OpenCV refuses none
         return directions
     if camera.distortion_model == EQUIDISTANT:
         radius = np.sqrt(np.square(directions).sum(axis=-1))

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.ground import quarter_turns
-from zoedepth_ros.geometry.kernels import Workspace
 
 FAR_M = {'indoor': np.inf, 'outdoor': 25.0}
 """Head -> smallest depth of sky [m]; infinity disables the detection."""
@@ -32,58 +31,30 @@ def sky_mask(
     rays: NDArray[np.float32],
     up: tuple[float, float, float] = (0.0, -1.0, 0.0),
     rgb: NDArray[np.uint8] | None = None,
-    workspace: Workspace | None = None,
 ) -> NDArray[np.bool_]:
     """Return the mask of sky, (H, W) bool.
 
     depth_m: (H, W); rays: (H, W, 2); up: unit vector in the camera frame.  rgb: (H, W, 3), for
-    the check of smoothness; None skips it.  workspace: the mask is valid until its next use.
+    the check of smoothness; None skips it.
     """
-    workspace = workspace or Workspace()
-    limit_m = FAR_M[head]
-    candidate = workspace.array('sky', depth_m.shape, np.bool_)
-    np.greater_equal(depth_m, np.float32(limit_m), out=candidate)
-    if not np.isfinite(limit_m) or not candidate.any():
-        candidate[...] = False
+    candidate = (depth_m >= np.float32(FAR_M[head])) & np.isfinite(FAR_M[head])
+    if not candidate.any():
         return candidate
-    _keep_above_horizon(candidate, rays, up, workspace)
+    candidate &= cv2.transform(rays, np.array([up], np.float32)) > 0.0  # above the horizon
     seed = candidate[::SHRINK, ::SHRINK]
     if rgb is not None:
         seed = seed & _smooth(rgb)
     turns = quarter_turns(up)
     joined = np.rot90(_joined_to_the_top(np.rot90(seed, turns)), -turns).copy()
-    height, width = candidate.shape
-    mask = workspace.array('joined', candidate.shape, np.uint8)
-    cv2.resize(joined, (width, height), dst=mask, interpolation=cv2.INTER_NEAREST)
-    return np.logical_and(candidate, mask.view(np.bool_), out=candidate)
+    mask = cv2.resize(joined, candidate.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return candidate & mask.view(np.bool_)
 
 
 def with_infinite_sky(
-    depth_m: NDArray[np.float32], mask: NDArray[np.bool_], workspace: Workspace | None = None
+    depth_m: NDArray[np.float32], mask: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Return depth with +inf where there is sky (REP 117: farther than anything measured).
-
-    workspace: the result is valid until its next use.
-    """
-    workspace = workspace or Workspace()
-    out = workspace.array('without sky', depth_m.shape)
-    np.copyto(out, depth_m)
-    workspace.put(out, mask, np.inf)
-    return out
-
-
-def _keep_above_horizon(
-    candidate: NDArray[np.bool_],
-    rays: NDArray[np.float32],
-    up: tuple[float, float, float],
-    workspace: Workspace,
-) -> None:
-    """Clear, in place, the pixels whose rays do not point above the horizon."""
-    rising = workspace.array('rising', candidate.shape)
-    cv2.transform(rays, np.array([up], np.float32), dst=rising)
-    above = workspace.array('above', candidate.shape, np.bool_)
-    np.greater(rising, np.float32(0.0), out=above)
-    np.logical_and(candidate, above, out=candidate)
+    """Return depth with +inf where there is sky (REP 117: farther than anything measured)."""
+    return np.where(mask, np.float32(np.inf), depth_m)
 
 
 def _smooth(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """Pack clouds on the device that computed the depth, with a single synchronisation.
 
-The results equal those of the CPU (the pipeline's filters and `geometry.points.PointPacker`); a
+The results equal those of the CPU (the pipeline's filters and `geometry.points.pack_points`); a
 test compares them.
 """
 

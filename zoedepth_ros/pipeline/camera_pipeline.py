@@ -18,7 +18,6 @@ from zoedepth_ros.geometry.filters import (
     without_uncertain,
     write_depth,
 )
-from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.geometry.scale import DepthPairs, is_unusual
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, convention_of
@@ -101,8 +100,7 @@ class CameraPipeline(Resumable):
         self._predictor, self._convention = predictor, convention_of(predictor)
         self._scaling = Scaling(predictor.heads, settings)
         self._schedule = Schedule()
-        self._workspace = Workspace()
-        self._buffers: Buffers = Workspace() if buffers is None else buffers
+        self._buffers = Buffers() if buffers is None else buffers
         self._clouds = Clouds(self._scaling, self._buffers)
         self._comparison = RateLimiter(CALIBRATION_RATE_HZ)
         self._motion = MotionDepth()
@@ -198,12 +196,10 @@ class CameraPipeline(Resumable):
         depth_m = measured_m
         if outputs.UNCERTAINTY in due.depth or at.filter_max_uncertainty_m > 0.0:
             std_m = self._std_m(result, factor, by_place)
-            depth_m = without_uncertain(
-                measured_m, std_m, at.filter_max_uncertainty_m, self._workspace
-            )
+            depth_m = without_uncertain(measured_m, std_m, at.filter_max_uncertainty_m)
         sky = result.sky if at.filter_sky else None
         if sky is not None:
-            depth_m = with_infinite_sky(depth_m, sky, self._workspace)
+            depth_m = with_infinite_sky(depth_m, sky)
         context = None
         if request.camera is not None:
             context = FrameContext(
@@ -246,11 +242,7 @@ class CameraPipeline(Resumable):
                 focal_factor=request.focal_factor(result.head),
             )
         )
-        depth_m = result.depth_m
-        if factor != 1.0:
-            out_m = self._workspace.array('scaled', depth_m.shape)
-            depth_m = np.multiply(depth_m, factor, out=out_m)
-        return float(factor), depth_m
+        return float(factor), result.depth_m if factor == 1.0 else result.depth_m * factor
 
     def _std_m(
         self, result: DepthResult, factor: float, by_place: Map | None = None, stride: int = 1
@@ -286,19 +278,15 @@ class CameraPipeline(Resumable):
         certain_m = depth_m
         if at.filter_max_uncertainty_m > 0.0:
             std_m = self._std_m(result, factor)
-            certain_m = without_uncertain(
-                depth_m, std_m, at.filter_max_uncertainty_m, self._workspace
-            )
+            certain_m = without_uncertain(depth_m, std_m, at.filter_max_uncertainty_m)
         few_m = depth_for_points(
             certain_m,
             min_m=at.depth_min_m,
             edges=at.filter_edge,
             network_width=self.input_size[1],
-            workspace=self._workspace,
         )
         limit_m = measured_to_m(at, factor * result.range_m)
-        few_m = mask_beyond(few_m, limit_m, self._workspace)
-        pairs = compare(few_m, request.camera)
+        pairs = compare(mask_beyond(few_m, limit_m), request.camera)
         self._scaling.observe_ratios(pairs.ratios, now_s)
         if shaped and is_due:
             self._scaling.observe_shape(pairs, depth_m.shape, now_s)
@@ -317,13 +305,12 @@ class CameraPipeline(Resumable):
         if not context.request.settings.filter_sky or context.result.head != OUTDOOR:
             return context
         up, fit = self._clouds.up_for_sky(context)
-        rays, workspace = context.camera.rays(), self._workspace
         mask = sky_mask(
-            measured_m, OUTDOOR, rays=rays, up=up, rgb=context.request.rgb, workspace=workspace
+            measured_m, OUTDOOR, rays=context.camera.rays(), up=up, rgb=context.request.rgb
         )
         if not mask.any():
             return replace(context, fit=fit)
-        depth_m = with_infinite_sky(context.depth_m, mask, workspace)
+        depth_m = with_infinite_sky(context.depth_m, mask)
         return replace(context, depth_m=depth_m, sky=mask, fit=fit)
 
     def _depth_image(
@@ -331,8 +318,7 @@ class CameraPipeline(Resumable):
     ) -> DepthImage:
         dtype = np.uint16 if at.depth_encoding == '16UC1' else np.float32
         pixels = self._buffers.array(outputs.DEPTH, depth_m.shape, dtype)
-        limits = {'min_m': at.depth_min_m, 'max_m': at.depth_max_m}
-        write_depth(depth_m, pixels, **limits, workspace=self._workspace)
+        write_depth(depth_m, pixels, min_m=at.depth_min_m, max_m=at.depth_max_m)
         return DepthImage(pixels, at.depth_encoding, head, limit_m)
 
     def _domain(self, result: DepthResult) -> Domain:

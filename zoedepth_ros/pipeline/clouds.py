@@ -17,8 +17,7 @@ from zoedepth_ros.geometry.filters import (
     widest_ramp_px,
 )
 from zoedepth_ros.geometry.ground import GroundFit
-from zoedepth_ros.geometry.kernels import Workspace
-from zoedepth_ros.geometry.points import PointPacker, depth_to_points
+from zoedepth_ros.geometry.points import depth_to_points, pack_points
 from zoedepth_ros.geometry.sky import FAR_M
 from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
@@ -54,9 +53,7 @@ class Clouds(Resumable):
         self.scan_notice = ''
         """Why no beam of the scan has a range, or is +Inf, in words; '' if they can."""
         self._scaling, self._buffers = scaling, buffers
-        self._packers = {color: PointPacker() for color in (True, False)}
         self._calibration = RateLimiter(CALIBRATION_RATE_HZ)
-        self._workspace = Workspace()
         self._cliffs = CliffDetector()
         self._temporal: dict[str, TemporalFilter] = {}
 
@@ -114,7 +111,8 @@ class Clouds(Resumable):
             if calibrate:
                 self._observe(fit, context)
             dropped = self._dropped(outputs.POINTS, (step, step))
-            self._leave_out(few_m, dropped)
+            if dropped is not None:
+                few_m[dropped] = np.nan
             if cloud:
                 yield self._cloud(few_m, context)
             if segments:
@@ -122,7 +120,8 @@ class Clouds(Resumable):
                     points_m[dropped] = np.nan
                 yield from self._segments(segments, points_m, few_m, fit, context)
         if rows_m is not None:
-            self._leave_out(rows_m, self._dropped(outputs.SCAN, (step, 1)))
+            if (dropped := self._dropped(outputs.SCAN, (step, 1))) is not None:
+                rows_m[dropped] = np.nan
             yield self._scan_by_height(rows_m, fit, context)
         elif scan:
             yield self._scan_by_rows(context)
@@ -132,7 +131,7 @@ class Clouds(Resumable):
     ) -> Map:
         """Return depth of every n-th row and column as `geometry.filters` defines it.
 
-        rows: of these alone.  Valid until the next call.
+        rows: of these alone.
         """
         at = context.request.settings
         return depth_for_points(
@@ -141,7 +140,6 @@ class Clouds(Resumable):
             edges=at.filter_edge,
             network_width=context.network_width,
             steps=steps,
-            workspace=self._workspace,
         )
 
     def _dropped(
@@ -151,14 +149,10 @@ class Clouds(Resumable):
         check = self._temporal.get(name)
         return None if check is None else check.unconfirmed(steps, rows)
 
-    def _leave_out(self, depth_m: Map, dropped: NDArray[np.bool_] | None) -> None:
-        if dropped is not None:
-            self._workspace.put(depth_m, dropped, np.nan)
-
     def _packed_on_device(self, context: FrameContext) -> Map | None:
         """Return the points of the cloud, (h, w, 4) or (n, 4); None where the CPU makes them.
 
-        They are those of `_for_points`, `_leave_out` and `_cloud`.
+        They are those of `_for_points`, without those of `_dropped`, and `_cloud`.
         """
         if context.result.on_device is None or context.std_m is not None:
             return None
@@ -193,7 +187,7 @@ class Clouds(Resumable):
     def _points(self, depth_m: Map, context: FrameContext, limit_m: float) -> Map:
         """Return the points (h, w, 3) of depth at cloud.decimation, NaN beyond a limit."""
         rays = context.camera.rays(context.request.settings.cloud_decimation)
-        return depth_to_points(mask_beyond(depth_m, limit_m, self._workspace), rays)
+        return depth_to_points(mask_beyond(depth_m, limit_m), rays)
 
     def _observe(self, fit: GroundFit, context: FrameContext) -> None:
         """Use the height of the ground plane to estimate the scale."""
@@ -264,27 +258,27 @@ class Clouds(Resumable):
         step, color = at.cloud_decimation, at.cloud_color
         rgb = decimate(context.request.rgb, step) if color else None
         rays, shape = context.camera.rays(step), (*depth_m.shape, 4)
-        packer, limit_m = self._packers[color], context.shown_to_m
         if at.cloud_organized and context.std_m is None:
             points = self._buffers.array(outputs.POINTS, shape, np.float32)
-            packer.pack(depth_m, rays, rgb, points, limit_m=limit_m)
-            return Cloud(points, _fields(color))
-        points = self._workspace.array('packed', shape)
-        packer.pack(depth_m, rays, rgb, points, limit_m=limit_m)
+        else:
+            points = np.empty(shape, np.float32)
+        pack_points(depth_m, rays, rgb, points, limit_m=context.shown_to_m)
         if context.std_m is not None:
             return self._with_std(points, context.std_m, at)
+        if at.cloud_organized:
+            return Cloud(points, _fields(color))
         known = np.isfinite(points[..., 2])
         whole = points.view(np.complex128)[..., 0]  # one number per point moves faster than four
         return Cloud(whole[known].view(np.float32).reshape(-1, 4), _fields(color))
 
     def _with_std(self, packed: Map, std_m: Map, at: PipelineSettings) -> Cloud:
         """Return the cloud of points (h, w, 4) with their standard deviation (h, w) appended."""
-        shape = (*std_m.shape, 5)
-        buffers: Buffers = self._buffers if at.cloud_organized else self._workspace
-        points = buffers.array(outputs.POINTS, shape, np.float32)
+        fields = *_fields(at.cloud_color), STD
+        if not at.cloud_organized:
+            return Cloud(np.dstack((packed, std_m))[np.isfinite(packed[..., 2])], fields)
+        points = self._buffers.array(outputs.POINTS, (*std_m.shape, 5), np.float32)
         points[..., :4], points[..., 4] = packed, std_m
-        known = slice(None) if at.cloud_organized else np.isfinite(points[..., 2])
-        return Cloud(points[known], (*_fields(at.cloud_color), STD))
+        return Cloud(points, fields)
 
     def _scan_by_rows(self, context: FrameContext) -> Scan:
         """Return a scan of a band of rows; no more rows than needed are filtered."""
@@ -297,7 +291,8 @@ class Clouds(Resumable):
             top = max(0, band.first_row - margin_px)
             rows = slice(top, band.first_row + len(band.columns) + margin_px)
         strip_m = self._for_points(context, rows=rows)
-        self._leave_out(strip_m, self._dropped(outputs.SCAN, (1, 1), rows))
+        if (dropped := self._dropped(outputs.SCAN, (1, 1), rows)) is not None:
+            strip_m[dropped] = np.nan
         ranges_m = replace(band, first_row=band.first_row - top).ranges(
             np.rot90(strip_m, band.turns),
             range_min_m=at.depth_min_m,
@@ -325,7 +320,7 @@ class Clouds(Resumable):
 
 
 def _fields(color: bool) -> tuple[str, ...]:
-    """Return the names of the four numbers of a point of `points.PointPacker`."""
+    """Return the names of the four numbers of a point of `points.pack_points`."""
     return *XYZ, 'rgb' if color else ''
 
 

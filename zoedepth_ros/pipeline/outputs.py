@@ -8,7 +8,7 @@ from __future__ import annotations
 import array
 import sys
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -44,15 +44,15 @@ _BIG_ENDIAN = sys.byteorder == 'big'
 _DTYPES = {'32FC1': (np.float32, 1), '16UC1': (np.uint16, 1), 'bgr8': (np.uint8, 3)}
 
 
-class Buffers(Protocol):
-    """Memory for outputs, such as the data of messages; `geometry.kernels.Workspace` is one."""
+class Buffers:
+    """Memory for outputs: new arrays, or in subclasses other memory, such as that of messages."""
 
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any = ...) -> NDArray[Any]:
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """Return the array that the output of this name is written into; its content is lost.
 
         name: DEPTH, UNCERTAINTY or POINTS.
         """
-        ...
+        return np.empty(shape, dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +234,8 @@ class CloudWriter:
         return msg
 
 
-class OutputMessages:
-    """Keep one message of each kind; implements `Buffers` with their data.
+class OutputMessages(Buffers):
+    """Keep one message of each kind, whose data are the buffers.
 
     A message and its bytes are kept and written in place: assigning bytes or a list to a `uint8[]`
     field copies it element by element, hundreds of times slower than an `array.array`.
@@ -248,7 +248,7 @@ class OutputMessages:
         self._uncertainty = ImageWriter(make, '32FC1')
         self._points, self._segments = CloudWriter(make), CloudWriter(make)
 
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """Return the data of the message that an output is written into."""
         if name == POINTS:
             return self._points.rows(*shape)

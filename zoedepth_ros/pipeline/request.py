@@ -231,11 +231,13 @@ class Request:
                 result, fx_px=inner.fx_px, fy_px=inner.fy_px, cosines=self.camera.cosines
             )
         warp = self.camera.warp(result.head, self.training_hfov_rad)
+        sky = result.sky
         return replace(
             result,
             depth_m=warp.depth(result.depth_m),
             uncertainty_m=warp.values(result.uncertainty_m),
             relative_depth=warp.values(result.relative_depth),
+            sky=None if sky is None else warp.values(sky.astype(np.float32)) >= 0.5,
             on_device=None,  # which is in the pixels of the other image
         )
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import stride_slice
-from zoedepth_ros.geometry.kernels import Workspace
 from zoedepth_ros.pipeline.resumable import Resumable
 
 TOLERANCE = 0.15
@@ -32,7 +31,6 @@ class TemporalFilter(Resumable):
         self._now: NDArray[np.float32] | None = None
         self._before: NDArray[np.float32] | None = None
         self._at_s, self._kind = 0.0, ''
-        self._scratch = Workspace()
 
     def take(self, depth_m: NDArray[np.float32], kind: str, now_s: float) -> None:
         """Add the next depth map (H, W) [m], NaN for unknown.
@@ -40,15 +38,10 @@ class TemporalFilter(Resumable):
         kind: its source; maps of different kinds, such as of different heads, are not compared,
         nor are maps with a gap between them.  now_s: the caller's clock [s], which may jump back.
         """
-        kept = self._now
-        self._now, self._before = self._before, kept
-        if self._now is None or self._now.shape != depth_m.shape:
-            self._now = np.empty_like(depth_m)
-        np.copyto(self._now, depth_m)
         follows = 0.0 <= now_s - self._at_s <= LONGEST_GAP_S and kind == self._kind
-        if kept is None or kept.shape != depth_m.shape or not follows:
-            self._before = None
-        self._at_s, self._kind = now_s, kind
+        is_same_size = self._now is not None and self._now.shape == depth_m.shape
+        self._before = self._now if follows and is_same_size else None
+        self._now, self._at_s, self._kind = depth_m.copy(), now_s, kind
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Continue from a snapshot, with the next map."""
@@ -62,32 +55,21 @@ class TemporalFilter(Resumable):
 
         steps: stride of rows and columns.  rows: of these rows of the map only.  A pixel is
         confirmed if the previous map has its depth, within the tolerance, at one of nine places
-        around it.  The mask is valid until the next call.
+        around it.
         """
         if self._before is None or self._now is None:
             return None
         top, bottom, _ = rows.indices(self._now.shape[0])
         decimated = stride_slice(steps[0]), stride_slice(steps[1])
-        now_m = np.ascontiguousarray(self._now[top:bottom][decimated])
+        now_m = self._now[top:bottom][decimated]
         reach_px = max(1, round(self._now.shape[1] * REACH_SHARE))
-        before_m = self._padded(reach_px)
+        before_m = cv2.copyMakeBorder(self._before, *(reach_px,) * 4, cv2.BORDER_REPLICATE)
         width = self._now.shape[1]
-        least_m = self._scratch.array('least', now_m.shape)
-        apart_m = self._scratch.array('apart', now_m.shape)
-        least_m[...] = np.inf
+        least_m = np.full(now_m.shape, np.inf, np.float32)
         for down in (0, reach_px, 2 * reach_px):
             for right in (0, reach_px, 2 * reach_px):
                 there_m = before_m[top + down : bottom + down, right : right + width]
                 with np.errstate(invalid='ignore'):  # infinite in both
-                    np.subtract(now_m, there_m[decimated], out=apart_m)
-                np.abs(apart_m, out=apart_m)
+                    apart_m = np.abs(now_m - there_m[decimated])
                 np.fmin(least_m, apart_m, out=least_m)
-        np.multiply(now_m, np.float32(TOLERANCE), out=apart_m)
-        marks = self._scratch.array('marks', now_m.shape, np.bool_)
-        return np.greater(least_m, apart_m, out=marks)
-
-    def _padded(self, reach_px: int) -> NDArray[np.float32]:
-        """Return the previous map with replicated borders, (H + 2 reach, W + 2 reach)."""
-        assert self._before is not None
-        sides = (reach_px,) * 4
-        return cv2.copyMakeBorder(self._before, *sides, cv2.BORDER_REPLICATE)
+        return least_m > np.float32(TOLERANCE) * now_m

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.filters import TUNED_WIDTH_PX, decimate, depth_for_points, mask_beyond
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
-from zoedepth_ros.geometry.points import PointPacker, unpack_rgb
+from zoedepth_ros.geometry.points import pack_points, unpack_rgb
 from zoedepth_ros.media.color import COLOR_RANGE_M
 from zoedepth_ros.pipeline.settings import PipelineSettings
 from zoedepth_ros.viewing.frame import ViewFrame
@@ -215,7 +215,7 @@ class RerunLog:
         depth_m = mask_beyond(depth_m, at.cloud_max_range_m or math.inf)
         points = np.empty((*depth_m.shape, 4), np.float32)
         rgb = None if frame.rgb is None else decimate(frame.rgb, step)
-        PointPacker().pack(depth_m, self._camera_of_rays.rays(step), rgb, points)
+        pack_points(depth_m, self._camera_of_rays.rays(step), rgb, points)
         return points
 
 
