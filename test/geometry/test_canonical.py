@@ -32,12 +32,11 @@ def wall(directions):
 @pytest.mark.parametrize(
     ('head', 'focal_px', 'width'), [('indoor', 519, 640), ('outdoor', 721.5, 1216)]
 )
-def test_the_training_cameras_are_nyus_and_kittis_and_say_where_from(head, focal_px, width):
+def test_the_training_cameras_are_nyus_and_kittis(head, focal_px, width):
     camera = TRAINING_CAMERAS[head]
-    assert camera.intrinsics.fx_px == pytest.approx(focal_px, rel=1e-3)
-    assert camera.intrinsics.width == width
-    assert {'indoor': 'NYU', 'outdoor': 'KITTI'}[head] in camera.source
-    assert focal_factor(camera.intrinsics, head) == pytest.approx(1.0)
+    assert camera.fx_px == pytest.approx(focal_px, rel=1e-3)
+    assert camera.width == width
+    assert focal_factor(camera, head) == pytest.approx(1.0)
 
 
 def test_twice_the_focal_length_is_twice_the_distance():

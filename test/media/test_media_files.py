@@ -258,3 +258,19 @@ def test_configured_bits_count_more_than_the_header_of_a_netpbm_file(tmp_path):
     (tmp_path / 'p.pgm').write_bytes(netpbm('P5', values, 4095))
     assert (read_stored_image(tmp_path / 'p.pgm', bits=10).rgb == 128).all()
     assert (read_stored_image(tmp_path / 'p.pgm').rgb == 32).all()
+
+
+@pytest.mark.parametrize('name', ['p.unknown', 'p'])
+def test_a_format_that_is_not_written_is_named(tmp_path, name):
+    with pytest.raises(OSError, match=f'{name}: OpenCV cannot write uint8'):
+        write_image(tmp_path / name, np.zeros((2, 2, 3), np.uint8))
+
+
+def test_a_depth_image_of_impossible_size_is_refused_by_name(tmp_path):
+    write_depth_png(tmp_path / 'd.png', np.ones((2, 2), np.float32))
+    data = bytearray((tmp_path / 'd.png').read_bytes())
+    data[16:24] = struct.pack('>II', 200_000, 200_000)  # IHDR: width, height
+    data[29:33] = struct.pack('>I', zlib.crc32(data[12:29]))
+    (tmp_path / 'd.png').write_bytes(data)
+    with pytest.raises(ImageFileError, match='d.png: OpenCV cannot read the image'):
+        read_depth_png(tmp_path / 'd.png')

@@ -138,6 +138,17 @@ def test_a_cloud_without_colour_is_grey():
     assert cloud_arrays(cloud([POINTS[:2]]))[1].tolist() == [[128, 128, 128]] * 2
 
 
+def test_colours_that_are_declared_as_whole_numbers_are_read_too():
+    msg = renamed(with_colors([[(1.0, 2.0, 3.0)]], [0x00102030]), 3, datatype=PointField.UINT32)
+    assert cloud_arrays(msg)[1].tolist() == [[0x10, 0x20, 0x30]]
+
+
+def test_a_colour_beyond_the_end_of_the_point_is_refused():
+    msg = renamed(with_colors([[(1.0, 2.0, 3.0)]], [0]), 3, offset=13)
+    with pytest.raises(CloudError, match='field rgb ends at byte 17, .* at byte 16'):
+        cloud_arrays(msg)
+
+
 def padded_cloud():
     """Two rows of one point, the fields not at their usual places, rows padded by 4 bytes."""
     names = {'z': 0, 'x': 4, 'y': 12, 'rgb': 8}

@@ -1,6 +1,7 @@
 """Every encoding a camera may send, by hand-made pixels; damaged messages are refused by name."""
 
 import array
+import struct
 import sys
 import types
 
@@ -563,3 +564,10 @@ def test_what_cv_bridge_refuses_is_a_conversion_error(monkeypatch, unknown_best)
     monkeypatch.setitem(sys.modules, 'cv_bridge', Bridge())
     with pytest.raises(ConversionError, match='not a color format'):
         rgb_of(message('mono8', 1, 1, [b'a']))
+
+
+@pytest.mark.parametrize('side', [9_000, 20_000])
+def test_an_image_of_too_many_pixels_is_refused_by_its_header(side):
+    header = struct.pack('<2sIIIIiiHHIIiiII', b'BM', 0, 0, 54, 40, side, side, 1, 24, *[0] * 6)
+    with pytest.raises(ConversionError, match='at most 64000000 px in all are allowed'):
+        rgb_of(compressed(header, 'bmp'))

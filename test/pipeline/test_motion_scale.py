@@ -208,3 +208,12 @@ def test_an_image_without_corners_gives_no_depth(model):
     pose = CameraPose(np.eye(3), np.zeros(3))
     assert len(tracker.pairs(grey, depth_m, Camera(model), lambda: pose).true_m) == 0
     assert tracker.note == 'too few corners could be tracked'
+
+
+@pytest.mark.parametrize('size', [(1280, 720), (720, 1280)])
+def test_corners_are_tracked_in_images_whose_larger_side_is_limited(size):
+    tracker = MotionDepth()
+    camera = Camera(CameraModel(Intrinsics.from_hfov(size[1], size[0], 1.2)))
+    rgb, depth_m = np.zeros((*size, 3), np.uint8), np.ones(size, np.float32)
+    tracker.pairs(rgb, depth_m, camera, lambda: None)
+    assert tracker.snapshot()['grey']['shape'] == [side // 2 for side in size]

@@ -7,8 +7,6 @@ view of the training camera.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,31 +14,14 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.rays import project, rays
 
-
-@dataclass(frozen=True, slots=True)
-class TrainingCamera:
-    """The camera of a head's training images."""
-
-    intrinsics: Intrinsics
-    """The projection of the images before they are resized to the network's size."""
-
-    source: str
-    """Where the intrinsics were published."""
-
-
 TRAINING_CAMERAS = {
-    'indoor': TrainingCamera(
-        Intrinsics(518.86, 519.47, 324.58, 252.74, 640, 480),
-        'NYU Depth V2, colour camera: toolbox, camera_params.m (fx_rgb, fy_rgb, cx_rgb, cy_rgb)',
-    ),
-    'outdoor': TrainingCamera(
-        Intrinsics(721.54, 721.54, 596.56, 149.85, 1216, 352),
-        'KITTI raw 2011_09_26: calib_cam_to_cam.txt, P_rect_02, less the 13 columns and 23 rows '
-        "that the benchmark's crop takes off at the left and above",
-    ),
+    # NYU Depth V2, colour camera: toolbox, camera_params.m (fx_rgb, fy_rgb, cx_rgb, cy_rgb).
+    'indoor': Intrinsics(518.86, 519.47, 324.58, 252.74, 640, 480),
+    # KITTI raw 2011_09_26: calib_cam_to_cam.txt, P_rect_02, less the 13 columns and 23 rows that
+    # the benchmark's crop takes off at the left and above.
+    'outdoor': Intrinsics(721.54, 721.54, 596.56, 149.85, 1216, 352),
 }
-"""Head -> camera of its training images."""
-
+"""Head -> camera of its training images, before they are resized to the network's size."""
 
 RANGE_M = {'indoor': 10.0, 'outdoor': 80.0}
 """Head -> largest depth in its training data [m]; larger predictions are unverified."""
@@ -49,7 +30,6 @@ AUTO, OFF, SCALE, WARP = 'auto', 'off', 'scale', 'warp'
 """Corrections for a focal length that differs from the training camera's."""
 
 OUTSIDE_PX = 1e5
-
 
 FULL_RATIO = 1.4
 """A ratio of the focal length to the training camera's up to this is corrected completely."""
@@ -63,7 +43,7 @@ def training_camera(head: str, training_hfov_rad: float = 0.0) -> Intrinsics:
     """
     if training_hfov_rad > 0.0:
         return Intrinsics.from_hfov(640, 480, training_hfov_rad)
-    return TRAINING_CAMERAS[head].intrinsics
+    return TRAINING_CAMERAS[head]
 
 
 def focal_factor(
@@ -152,13 +132,7 @@ class CanonicalWarp:
             expected = (self.view.height, self.view.width)
             raise ValueError(f'expected depth of the view {expected}, got {view_depth_m.shape}')
         with np.errstate(divide='ignore'):
-            inverse = np.float32(1.0) / view_depth_m
-            back = cv2.remap(
-                inverse, self._to_image, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
-            depth_m = np.float32(1.0) / back
-        depth_m[self._outside] = np.nan
-        return depth_m
+            return np.float32(1.0) / self.values(np.float32(1.0) / view_depth_m)
 
     def values(self, view_values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Resample any other map, such as the uncertainty, from the view to the image (H, W)."""

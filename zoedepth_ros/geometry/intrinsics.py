@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -256,50 +256,34 @@ def field_of_view_deg(focal_px: float, side_px: int, lens: str) -> float:
     return math.degrees(2.0 * (half if lens == EQUIDISTANT else math.atan(half)))
 
 
-class Axis(NamedTuple):
-    """One axis of a projection."""
+def axes(full: Intrinsics, lens: str) -> Iterator[tuple[str, float, float, int, float]]:
+    """Yield what checks of the x and the y axis of a projection need.
 
-    name: str
-    """'x' or 'y'."""
-
-    focal_px: float
-    """Focal length [px]."""
-
-    center_px: float
-    """Principal point [px]."""
-
-    side_px: int
-    """Columns or rows [px]."""
-
-    angle_deg: float
-    """Field of view, see `field_of_view_deg` [degrees]."""
-
-
-def axes(full: Intrinsics, lens: str) -> tuple[Axis, Axis]:
-    """Return the x and y axis of a projection, for checks that apply to both."""
-    horizontal = 'x', full.fx_px, full.cx_px, full.width
-    vertical = 'y', full.fy_px, full.cy_px, full.height
-    return (
-        Axis(*horizontal, field_of_view_deg(full.fx_px, full.width, lens)),
-        Axis(*vertical, field_of_view_deg(full.fy_px, full.height, lens)),
-    )
+    Each has its name, the focal length, the principal point and the side of the image [px], and
+    the field of view [degrees], see `field_of_view_deg`.
+    """
+    for name, focal_px, center_px, side_px in (
+        ('x', full.fx_px, full.cx_px, full.width),
+        ('y', full.fy_px, full.cy_px, full.height),
+    ):
+        yield name, focal_px, center_px, side_px, field_of_view_deg(focal_px, side_px, lens)
 
 
 def refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:
     """Raise CameraError if the projection of a full image is impossible for a camera."""
     widest_deg = IMPOSSIBLE_FISHEYE_DEG if lens == EQUIDISTANT else IMPOSSIBLE_WIDE_DEG
-    for axis in axes(full, lens):
-        if not IMPOSSIBLE_NARROW_DEG <= axis.angle_deg <= widest_deg:
+    for axis, focal_px, center_px, side_px, angle_deg in axes(full, lens):
+        if not IMPOSSIBLE_NARROW_DEG <= angle_deg <= widest_deg:
             raise CameraError(
-                f'{name} is impossible: f{axis.name} = {axis.focal_px:.4g} px is a field of view '
-                f'of {axis.angle_deg:.4g} degrees over {axis.side_px} px, expected '
+                f'{name} is impossible: f{axis} = {focal_px:.4g} px is a field of view of '
+                f'{angle_deg:.4g} degrees over {side_px} px, expected '
                 f'{IMPOSSIBLE_NARROW_DEG:g} to {widest_deg:g}'
             )
-        if not -0.5 < axis.center_px < axis.side_px - 0.5:
+        if not -0.5 < center_px < side_px - 0.5:
             raise CameraError(
-                f'{name} does not fit this image: the principal point c{axis.name} = '
-                f'{axis.center_px:.4g} px is outside the {axis.side_px} px of the image (for a '
-                'crop of a larger image set roi)'
+                f'{name} does not fit this image: the principal point c{axis} = {center_px:.4g} '
+                f'px is outside the {side_px} px of the image (for a crop of a larger image set '
+                'roi)'
             )
 
 

@@ -1,6 +1,6 @@
 /* Passes over an image that cost a robot's node most of its time around the network.
  *
- * The NumPy forms in filters.py, points.py and ranges.py are the reference: each function gives the
+ * The NumPy forms in filters.py and points.py are the reference: each function gives the
  * same bits (test/geometry/test_kernels.py).  kernels.py loads and calls this file, if it was built.
  */
 
@@ -152,9 +152,9 @@ void zoedepth_flying_pixels(const float *depth_m, size_t height, size_t width, s
     mark_along_columns(depth_m, height, width, row_step, step, size, jump, marks, at);
 }
 
-/* points.PointPacker: x, y, z and the bits 0x00RRGGBB of every pixel; NaN beyond limit_m.
+/* points.pack_points: x, y, z and the bits 0x00RRGGBB of every pixel; NaN beyond limit_m.
  *
- * rgb: NULL for no colour, otherwise with `row_bytes` and `pixel_bytes` between its values. */
+ * rgb: with `pixel_bytes` between its pixels. */
 INLINE void pack_row(const float *restrict depth_m, const float *restrict rays,
                      const uint8_t *restrict rgb, ptrdiff_t pixel_bytes, size_t width,
                      float limit_m, uint32_t *restrict out) {
@@ -189,7 +189,7 @@ INLINE float limited(float depth_m, uint8_t mark, float min_m) {
   return (mark || depth_m <= 0.0f) ? NAN : depth_m < min_m ? -INFINITY : depth_m;
 }
 
-/* filters.limited: NaN where marked or not positive, -inf below min_m. */
+/* filters.depth_for_points: NaN where marked or not positive, -inf below min_m. */
 FOR_EACH_PROCESSOR
 void zoedepth_limited(const float *depth_m, size_t height, size_t width, size_t row_step,
                       size_t step, const uint8_t *restrict marks, float min_m,

@@ -110,19 +110,18 @@ def _of_projection(full: Intrinsics, lens: str, name: str) -> Iterator[str]:
     of_another = _of_center(full, name)
     if of_another:
         yield of_another
-    for axis in axes(full, lens):
-        if not NARROWEST_DEG <= axis.angle_deg <= widest_deg:
+    for axis, focal_px, center_px, side_px, angle_deg in axes(full, lens):
+        if not NARROWEST_DEG <= angle_deg <= widest_deg:
             yield (
-                f'f{axis.name} = {axis.focal_px:.4g} px in {name} is an unusual field of view, '
-                f'{axis.angle_deg:.3g} degrees over {axis.side_px} px: does the calibration '
-                'belong to this camera?'
+                f'f{axis} = {focal_px:.4g} px in {name} is an unusual field of view, '
+                f'{angle_deg:.3g} degrees over {side_px} px: does the calibration belong to this '
+                'camera?'
             )
-        off_px = abs(axis.center_px - 0.5 * (axis.side_px - 1))
-        if not of_another and off_px > OFF_CENTER * axis.side_px:
+        off_px = abs(center_px - 0.5 * (side_px - 1))
+        if not of_another and off_px > OFF_CENTER * side_px:
             yield (
-                f'the principal point c{axis.name} = {axis.center_px:.4g} px in {name} is far '
-                f'from the centre of the {axis.side_px} px: was the camera calibrated at another '
-                'image size?'
+                f'the principal point c{axis} = {center_px:.4g} px in {name} is far from the '
+                f'centre of the {side_px} px: was the camera calibrated at another image size?'
             )
     ratio = full.fx_px / full.fy_px
     if not 1.0 / UNEQUAL_FOCAL < ratio < UNEQUAL_FOCAL:

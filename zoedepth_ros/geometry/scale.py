@@ -114,7 +114,6 @@ def robust_scale(ratios: NDArray[np.floating], *, weight: float = 1.0) -> ScaleE
     starts = logs[half - 1 :] - logs[: len(logs) - half + 1]
     first = int(np.argmin(starts))
     centre = float(np.median(logs[first : first + half]))
-    spread = 0.0
     for _ in range(5):
         distance = np.abs(logs - centre)
         deviation = np.sort(distance)[half - 1]  # median absolute deviation

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -298,15 +299,7 @@ def level_rotation(up: Up) -> tuple[float, float, float, float]:
     up: unit vector in the optical frame.
     """
     forward, left = flat_axes(np.array(up, np.float64))
-    return _quaternion(np.stack((forward, left, np.array(up, np.float64)), axis=-1))
-
-
-def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return the unit quaternion of a rotation (3, 3), by an eigenvector (Bar-Itzhack 2000)."""
-    r = rotation
-    matrix = np.zeros((4, 4))
-    matrix[:3, :3] = r + r.T - np.trace(r) * np.eye(3)
-    matrix[:3, 3] = matrix[3, :3] = r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]
-    matrix[3, 3] = np.trace(r)
-    x, y, z, w = np.linalg.eigh(matrix)[1][:, -1]
-    return float(x), float(y), float(z), float(w)
+    turn = cv2.Rodrigues(np.stack((forward, left, np.array(up, np.float64)), axis=-1))[0].ravel()
+    angle_rad = float(np.linalg.norm(turn))  # never 0: the frames have other axes in front
+    x, y, z = math.sin(0.5 * angle_rad) / angle_rad * turn
+    return float(x), float(y), float(z), math.cos(0.5 * angle_rad)

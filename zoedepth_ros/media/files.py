@@ -99,9 +99,9 @@ def image_shape(path: Path) -> tuple[int, int] | None:
     """Return height and width of an image file, upright, by its header; None if not known."""
     try:
         data = path.read_bytes()
-    except OSError:  # reading the image reports it
+        height, width = image_size(data)
+    except (OSError, OverflowError):  # reading the image reports it
         return None
-    height, width = image_size(data)
     if not height * width:
         return None
     return (width, height) if is_turned(orientation(data)) else (height, width)
@@ -157,10 +157,17 @@ def _lacks_end(data: bytes, pixels: NDArray[Any]) -> bool:
 
 
 def write_image(path: str | PathLike[str], bgr: NDArray[Any]) -> None:
-    """Write an image (H, W) or (H, W, 3), blue first, in the format that the suffix names."""
-    done, data = cv2.imencode(Path(path).suffix, bgr)
+    """Write an image (H, W) or (H, W, 3), blue first, in the format that the suffix names.
+
+    Raises OSError, also for a suffix or an array that OpenCV does not write.
+    """
+    suffix = Path(path).suffix
+    try:
+        done, data = cv2.imencode(suffix, bgr)
+    except cv2.error:
+        done = False
     if not done:
-        raise OSError(f'{path}: OpenCV could not encode {bgr.dtype} {bgr.shape}')
+        raise OSError(f'{path}: OpenCV cannot write {bgr.dtype} {bgr.shape} as {suffix!r}')
     write_file(Path(path), data.tobytes())
 
 
@@ -186,9 +193,11 @@ def read_depth_png(path: str | PathLike[str]) -> NDArray[np.float32]:
 
     Raises ImageFileError for any other file.
     """
-    data = np.fromfile(path, np.uint8)
-    mm = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if mm is None or mm.dtype != np.uint16 or mm.ndim != 2:
+    try:
+        mm = decode_image(Path(path).read_bytes())
+    except ImageFileError as error:
+        raise ImageFileError(f'{path}: {error}') from None
+    if mm.dtype != np.uint16 or mm.ndim != 2:
         raise ImageFileError(f'{path}: expected a 16-bit PNG with one channel')
     return from_millimetres(mm)
 

@@ -74,7 +74,10 @@ def upright(image: NDArray[np.uint8], value: int) -> NDArray[np.uint8]:
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Return height and width of an image file as stored [px]; zeros where no header has them."""
+    """Return height and width of an image file as stored [px]; zeros where no header has them.
+
+    Raises OverflowError for more pixels than Pillow opens, about 179 million.
+    """
     if data.startswith(JPEG_START):
         for segment in jpeg_segments(data):
             if segment.marker in JPEG_FRAMES and len(segment.content) >= 5:
@@ -91,6 +94,8 @@ def image_size(data: bytes) -> tuple[int, int]:
         try:
             with Image.open(io.BytesIO(data)) as image:
                 return image.height, image.width
+        except Image.DecompressionBombError as error:
+            raise OverflowError(str(error)) from None
         except Exception:  # whatever Pillow's parsers raise
             return 0, 0
 

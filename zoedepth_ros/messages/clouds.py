@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Points = NDArray[np.float32]
 
 AXES = ('x', 'y', 'z')
-FLOAT32, FLOAT64 = 7, 8  # constants of sensor_msgs/PointField
+UINT32, FLOAT32, FLOAT64 = 6, 7, 8  # constants of sensor_msgs/PointField
 _TYPES = {FLOAT32: 'f4', FLOAT64: 'f8'}
 _GREY = 128
 
@@ -33,7 +33,7 @@ def cloud_arrays(msg: Any) -> tuple[Points, NDArray[np.uint8]]:
 
     Colours are those of the field rgb; grey without it.  Raises CloudError.
     """
-    rgb = [field for field in msg.fields if field.name == 'rgb' and field.datatype == FLOAT32]
+    rgb = [f for f in msg.fields if f.name == 'rgb' and f.datatype in (UINT32, FLOAT32)]
     records = _records(msg, rgb[:1])
     points_m = _coordinates(records)
     if not rgb:
@@ -49,13 +49,21 @@ def _coordinates(records: NDArray[Any]) -> Points:
 
 def _records(msg: Any, rgb: list[Any]) -> NDArray[Any]:
     """View the bytes of a cloud, checked, as records (n,) with x, y, z and the bits of rgb."""
-    fields = _checked_fields(msg)
+    axes = _checked_axes(msg)
     order = '>' if msg.is_bigendian else '<'
-    kinds = [*(order + _TYPES[field.datatype] for field in fields), *(order + 'u4' for _ in rgb)]
-    kind = np.dtype({
-        'names': [field.name for field in (*fields, *rgb)],
-        'formats': kinds,
-        'offsets': [field.offset for field in (*fields, *rgb)],
+    fields = [(field, order + _TYPES[field.datatype]) for field in axes]
+    fields += [(field, order + 'u4') for field in rgb]
+    for field, kind in fields:
+        end = field.offset + np.dtype(kind).itemsize
+        if end > msg.point_step:
+            raise CloudError(
+                f'field {field.name} ends at byte {end}, after the end of the point at byte '
+                f'{msg.point_step} (point_step)'
+            )
+    point = np.dtype({
+        'names': [field.name for field, _ in fields],
+        'formats': [kind for _, kind in fields],
+        'offsets': [field.offset for field, _ in fields],
         'itemsize': msg.point_step,
     })  # fmt: skip
     row_bytes, rows = msg.width * msg.point_step, msg.height
@@ -66,10 +74,10 @@ def _records(msg: Any, rgb: list[Any]) -> NDArray[Any]:
             f'and row_step x {rows} bytes, got row_step {msg.row_step} and {len(msg.data)} bytes'
         )
     data = np.frombuffer(msg.data, np.uint8, row_step * rows).reshape(rows, row_step)
-    return np.ascontiguousarray(data[:, :row_bytes]).reshape(-1).view(kind)
+    return np.ascontiguousarray(data[:, :row_bytes]).reshape(-1).view(point)
 
 
-def _checked_fields(msg: Any) -> list[Any]:
+def _checked_axes(msg: Any) -> list[Any]:
     """Return the fields x, y and z."""
     found = {field.name: field for field in msg.fields if field.name in AXES}
     missing = [name for name in AXES if name not in found]
@@ -81,11 +89,5 @@ def _checked_fields(msg: Any) -> list[Any]:
             raise CloudError(
                 f'field {name}: expected one float32 ({FLOAT32}) or float64 ({FLOAT64}), '
                 f'got datatype {field.datatype}, count {field.count}'
-            )
-        end = field.offset + np.dtype(_TYPES[field.datatype]).itemsize
-        if end > msg.point_step:
-            raise CloudError(
-                f'field {name} ends at byte {end}, after the end of the point at byte '
-                f'{msg.point_step} (point_step)'
             )
     return [found[name] for name in AXES]

@@ -251,11 +251,13 @@ def _depth_error(what: str) -> ConversionError:
 
 def _decoded(data: bytes, name: str) -> NDArray[Any]:
     """Decode an image file as `media.files` does; raises ConversionError."""
-    height, width = image_size(data)
+    allowed = f'at most {MAX_PIXELS} px in all are allowed'
+    try:
+        height, width = image_size(data)
+    except OverflowError as error:
+        raise ConversionError(DAMAGED, f'{name!r} image: {error}: {allowed}') from None
     if height * width > MAX_PIXELS:
-        message = (
-            f'{name!r} image of {width} x {height} px: at most {MAX_PIXELS} px in all are allowed'
-        )
+        message = f'{name!r} image of {width} x {height} px: {allowed}'
         raise ConversionError(DAMAGED, message)
     try:
         pixels = decode_image(data)

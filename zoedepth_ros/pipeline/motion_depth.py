@@ -117,9 +117,10 @@ class MotionDepth(Resumable, holds=(Corners, CameraPose)):
         depth_m: (H, W) predicted, without factors, NaN where it is not to be compared.  The pairs
         are of this image or of an earlier one that had to wait for its pose.
         """
-        self._track(rgb)
         height, width = rgb.shape[:2]
-        pixels = self._in_image(width)
+        per_pixel = min(1.0, TRACKED_SIDE_PX / max(height, width))
+        self._track(rgb, per_pixel)
+        pixels = (self._places[:, 0].astype(np.float64) + 0.5) / per_pixel - 0.5  # (n, 2)
         columns, rows = np.rint(pixels).astype(np.intp).T
         rays = np.column_stack((rays_at(pixels, camera.model), np.ones(len(pixels))))
         rays /= np.linalg.norm(rays, axis=1, keepdims=True)
@@ -128,8 +129,7 @@ class MotionDepth(Resumable, holds=(Corners, CameraPose)):
         found_m[~np.isfinite(found_m)] = np.nan
         seen = Corners(self._ids[known], rays[known], pixels[known], found_m[known])
         self._waiting.append((seen, poses))
-        focal_px = camera.model.intrinsics.fx_px * self._per_pixel(width)
-        return self._compare_waiting(1.0 / focal_px)
+        return self._compare_waiting(1.0 / (camera.model.intrinsics.fx_px * per_pixel))
 
     def _compare_waiting(self, pixel_rad: float) -> DepthPairs:
         """Compare the images whose pose is known by now; return the pairs of the newest."""
@@ -152,12 +152,14 @@ class MotionDepth(Resumable, holds=(Corners, CameraPose)):
 
     # ---- tracking --------------------------------------------------------------------------
 
-    def _track(self, rgb: NDArray[np.uint8]) -> None:
-        """Find the corners of the previous image in this one, and add new ones."""
+    def _track(self, rgb: NDArray[np.uint8], per_pixel: float) -> None:
+        """Find the corners of the previous image in this one, and add new ones.
+
+        per_pixel: size of the tracked image, relative to `rgb`.
+        """
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        share = self._per_pixel(rgb.shape[1])
-        if share < 1.0:
-            size = round(share * rgb.shape[1]), round(share * rgb.shape[0])
+        if per_pixel < 1.0:
+            size = tuple(max(1, round(per_pixel * side)) for side in rgb.shape[1::-1])
             grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         before, self._grey = self._grey, grey
         if before is None or before.shape != grey.shape:
@@ -189,15 +191,6 @@ class MotionDepth(Resumable, holds=(Corners, CameraPose)):
         self._next_id += len(new)
         self._ids = np.concatenate((self._ids, ids))
         self._places = np.concatenate((self._places, new.reshape(-1, 1, 2)))
-
-    def _in_image(self, width: int) -> NDArray[np.float64]:
-        """Return column and row of the corners in the whole image, (n, 2)."""
-        places = self._places[:, 0].astype(np.float64)
-        return (places + 0.5) / self._per_pixel(width) - 0.5
-
-    @staticmethod
-    def _per_pixel(width: int) -> float:
-        return min(1.0, TRACKED_SIDE_PX / width)
 
     # ---- triangulation ---------------------------------------------------------------------
 

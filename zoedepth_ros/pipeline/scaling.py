@@ -165,11 +165,6 @@ class Scaling(Resumable, holds=(DepthShape,)):
         """Why the reference gives no scale, in words; '' if it does."""
         self._shaped_s: float | None = None
 
-    @property
-    def head(self) -> str:
-        """The head of the last image."""
-        return self._head
-
     def report(self, ground: Ground | None, note: str = '') -> ScaleReport:
         """Return the present scale; ground: the plane used last.  note: how it is measured."""
         shape = self.shape  # read once: another thread may replace it
