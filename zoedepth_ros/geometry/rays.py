@@ -30,7 +30,8 @@ def rays(camera: CameraModel) -> NDArray[np.float32]:
     Convention: pixel centres at integers, x right, y down, z forward.  NaN if the distortion
     cannot be inverted, and more than 80 degrees off the axis.
     """
-    columns, rows = np.arange(camera.intrinsics.width), np.arange(camera.intrinsics.height)
+    width, height = float(camera.intrinsics.width), float(camera.intrinsics.height)
+    columns, rows = np.arange(width), np.arange(height)
     return rays_at(np.stack(np.meshgrid(columns, rows), axis=-1), camera).astype(np.float32)
 
 
@@ -40,7 +41,7 @@ def ray_cosines(directions: NDArray[np.float32]) -> NDArray[np.float32]:
     return (np.float32(1.0) / np.sqrt(np.float32(1.0) + squares)).astype(np.float32)
 
 
-def rays_at(pixels: NDArray[np.number], camera: CameraModel) -> Numbers:
+def rays_at(pixels: Numbers, camera: CameraModel) -> Numbers:
     """Return x/z and y/z of pixels (…, 2) column and row, as `rays` does."""
     k = camera.intrinsics
     return _undistort((pixels - (k.cx_px, k.cy_px)) / (k.fx_px, k.fy_px), camera)
