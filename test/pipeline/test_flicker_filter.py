@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from zoedepth_ros.pipeline.flicker_filter import FlickerFilter, flicker
+from zoedepth_ros.pipeline.flicker_filter import FlickerFilter
 
 RANDOM = np.random.default_rng(2)
 RGB = RANDOM.integers(0, 255, (120, 160, 3), dtype=np.uint8)
@@ -21,12 +21,6 @@ def play(flicker_filter, scales, *, move=False, heads=None, start_s=0.0):
         depth_m = DEPTH_M * np.float32(scale)
         out.append(scale * flicker_filter.factor(depth_m, rgb, head, start_s + 0.1 * i))
     return np.array(out)
-
-
-def test_flicker_is_the_standard_deviation_of_log_median_depth():
-    maps = [DEPTH_M * np.float32(math.exp(0.1)), DEPTH_M * np.float32(math.exp(-0.1))]
-    assert flicker(maps) == pytest.approx(0.1, rel=1e-3)
-    assert flicker([DEPTH_M] * 3) == 0.0
 
 
 def test_the_flicker_of_a_still_scene_shrinks_fivefold():

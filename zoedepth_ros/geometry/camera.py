@@ -34,7 +34,7 @@ class Camera:
         """
         steps = step, step if column_step is None else column_step
         if steps not in self._decimated:
-            if len(self._decimated) > MOST_STRIDES:
+            if len(self._decimated) >= MOST_STRIDES:
                 self._decimated.clear()
             kept = self._all_rays()[stride_slice(steps[0]), stride_slice(steps[1])]
             self._decimated[steps] = np.ascontiguousarray(kept)

@@ -8,7 +8,6 @@ flicker. One factor per image removes it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -30,27 +29,19 @@ LIMIT = 0.5
 """Largest correction, as a logarithm."""
 
 
-def flicker(depths_m: Sequence[NDArray[np.float32]]) -> float:
-    """Return the standard deviation of log median depth over images of a static scene."""
-    medians = [float(np.nanmedian(depth_m)) for depth_m in depths_m]
-    return float(np.std(np.log(medians)))
-
-
 class FlickerFilter(Resumable):
     """Compute the factor that makes each depth map continue the previous one."""
 
-    KEPT = (
-        *('_hold', '_handover_s', '_grey', '_log_depth', '_head', '_at_s', '_log_factor'),
-        '_handing_over',
-    )
+    KEPT = ('_grey', '_log_depth', '_head', '_at_s', '_log_factor', '_handing_over')
 
     def __init__(self, *, hold: bool = True, handover_s: float = 0.0) -> None:
-        """hold: whether the scale of a static scene is kept; the handover works without.
+        """Both settings may be replaced between images.
 
+        hold: whether the scale of a static scene is kept; the handover works without.
         handover_s: time constant with which the own scale of a new head takes over [s]; 0.0
         switches at once.
         """
-        self._hold, self._handover_s = hold, handover_s
+        self.hold, self.handover_s = hold, handover_s
         self._grey: NDArray[np.float32] | None = None
         self._log_depth: NDArray[np.float32] | None = None  # of the last output, at a small size
         self._head = ''
@@ -76,10 +67,6 @@ class FlickerFilter(Resumable):
         self._log_depth = log_depth + np.float32(self._log_factor)
         return math.exp(self._log_factor)
 
-    def wants(self, *, hold: bool, handover_s: float) -> bool:
-        """Return whether the filter has these settings."""
-        return (self._hold, self._handover_s) == (hold, handover_s)
-
     def _step(
         self, grey: NDArray[np.float32], log_depth: NDArray[np.float32], head: str, passed_s: float
     ) -> None:
@@ -89,15 +76,15 @@ class FlickerFilter(Resumable):
         switched = head != self._head
         still = np.abs(grey - self._grey) < STILL_LEVELS
         usable = np.isfinite(log_depth) & np.isfinite(self._log_depth)
-        is_still = self._hold and float(still.mean()) >= STILL_SHARE
+        is_still = self.hold and float(still.mean()) >= STILL_SHARE
         compared = usable & still if still.mean() >= STILL_SHARE else usable
         if switched:
-            self._handing_over = self._handover_s > 0.0
+            self._handing_over = self.handover_s > 0.0
             if not self._handing_over:
                 self._log_factor = 0.0
         if (is_still or (switched and self._handing_over)) and compared.sum() >= 50:
             self._log_factor = float(np.median((self._log_depth - log_depth)[compared]))
-        time_s = self._handover_s if self._handing_over else HOLD_S if is_still else RELEASE_S
+        time_s = self.handover_s if self._handing_over else HOLD_S if is_still else RELEASE_S
         if not switched:
             self._log_factor *= math.exp(-passed_s / time_s)
         if self._handing_over and abs(self._log_factor) < 0.01:

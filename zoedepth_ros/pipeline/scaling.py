@@ -155,7 +155,7 @@ class Scaling(Resumable, holds=(DepthShape,)):
         path = settings.scale_file
         known = load_scales(Path(path).expanduser(), heads) if path else {}
         self._trackers = {head: ScaleTracker(known.get(head)) for head in heads}
-        self._flicker_filter: FlickerFilter | None = None
+        self._flicker_filter = FlickerFilter()
         self._applied = self._calibrated = 1.0
         self._head = heads[0]
         self._few: deque[float] = deque(maxlen=40)
@@ -197,9 +197,10 @@ class Scaling(Resumable, holds=(DepthShape,)):
         tracker.settings = MOTION if by_motion else DEFAULT
         calibrated = tracker.advance(now_s, settings.scale_max_rate).scale
         factor = settings.depth_scale * calibrated * focal_factor
-        flicker_filter = self._flicker_filter_for(settings)
-        held = 1.0
-        if flicker_filter is not None:
+        flicker_filter, held = self._flicker_filter, 1.0
+        flicker_filter.hold = settings.filter_flicker
+        flicker_filter.handover_s = settings.router_handover_s
+        if flicker_filter.hold or flicker_filter.handover_s > 0.0:
             scaled_m = result.depth_m * np.float32(factor)
             held = flicker_filter.factor(scaled_m, rgb, result.head, now_s)
         self._calibrated = calibrated * held
@@ -275,13 +276,3 @@ class Scaling(Resumable, holds=(DepthShape,)):
         target = Path(path).expanduser()
         save_scales(target, states)
         return str(target)
-
-    def _flicker_filter_for(self, settings: PipelineSettings) -> FlickerFilter | None:
-        """Return the filter for these settings, or None when it has nothing to do."""
-        hold, handover_s = settings.filter_flicker, settings.router_handover_s
-        kept = self._flicker_filter
-        if not hold and handover_s <= 0.0:
-            self._flicker_filter = None
-        elif kept is None or not kept.wants(hold=hold, handover_s=handover_s):
-            self._flicker_filter = FlickerFilter(hold=hold, handover_s=handover_s)
-        return self._flicker_filter
