@@ -67,6 +67,7 @@ TORCH_FREE = (
     # what is read of a network before it is built
     'model.config',
     'model.presets',
+    'model.training_camera',
     'model.backbones.config',
     'weights.known_weights',
     'weights.locations',

@@ -110,8 +110,8 @@ def test_without_weights_the_released_ones_of_that_name_are_downloaded(
         ({'device': 'gpu'}, r"unknown device 'gpu'"),
         ({'precision': 'fp8'}, r"unknown precision 'fp8'"),
         ({'preprocessing': 'pretty'}, r"unknown preprocessing 'pretty': expected one of"),
-        ({'network_height': 100}, 'network height must be a positive multiple of 32, got 100'),
-        ({'network_width': -32}, 'network width must be a positive multiple of 32, got -32'),
+        ({'network_height': 100}, 'must be positive multiples of 32, got 100 x 512'),
+        ({'network_width': -32}, 'must be positive multiples of 32, got 384 x -32'),
         ({'model': 'ZoeD_Swin2T_N', 'network_width': 320}, '256 x 256 only, got 256 x 320'),
         (
             {'model': 'ZoeD_Swin2T_N', 'preprocessing': 'official'},

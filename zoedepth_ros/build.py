@@ -6,7 +6,7 @@ import os
 from os import PathLike, fspath
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoedepth_ros.folders import cache_folder
 from zoedepth_ros.inference.device_cloud import DeviceClouds
@@ -21,7 +21,9 @@ from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork, check_opt
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps, read_maps
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
+from zoedepth_ros.model.training_camera import training_camera
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
+from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.fetch import fetch
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 from zoedepth_ros.weights.load import load_weights
@@ -62,21 +64,21 @@ def build_predictor(
     ValueError for an invalid choice, before anything is fetched or built, and the errors of
     `fetch` and `load_weights`.
     """
-    config = preset(model)
+    config, source = preset(model), fspath(weights) if weights else ''
     check_optimization(optimization)
     where = choose_device(str(device))
     level = choose_precision(precision, where)
     size = (network_height or config.image_size[0], network_width or config.image_size[1])
+    config.check_size(*size)
     chosen = make_preprocessing(
         preprocessing, size, config.size_multiple, antialias=config.antialias
     )
-    config.check_size(*size)
     if config.backbone.only_size and preprocessing != 'metric':
         raise ValueError(
             f'preprocessing {preprocessing!r} keeps the aspect ratio, but {model} takes '
             f"{size[0]} x {size[1]} px (height x width) only: use preprocessing 'metric'"
         )
-    loaded = build_network(config, fspath(weights) if weights else '')
+    loaded = build_network(config, source)
     modes_dir = None if os.environ.get(_MEASURE) == '0' else cache_folder()
 
     def optimized() -> OptimizedNetwork:
@@ -87,7 +89,7 @@ def build_predictor(
 
     fixed = optimization == AUTO and where.type == 'cpu' and preprocessing == 'metric'
     with named_failures(where):
-        if modes_dir is not None and fixed and weights != RANDOM:
+        if modes_dir is not None and fixed and source != RANDOM:
             network = with_openvino(
                 loaded.network, optimized, level, size, modes_dir, may_measure=may_measure
             )
@@ -114,22 +116,21 @@ def open_predictor(
     model: str,
     weights: str | PathLike[str] | None,
     device: str = AUTO,
-    *others: Any,
-    **options: Any,
+    precision: str = AUTO,
+    preprocessing: str = 'metric',
+    flip_augmentation: bool = False,
 ) -> BatchPredictor:
     """Build a predictor, or open the file of another runtime by its suffix.
 
     weights: as for `build_predictor`, or a .onnx, .engine or .plan file of `zoedepth export` or of
-    a network of others with a contract.  Other arguments are those of `build_predictor`; of these,
-    such a file has only the precision.  Raises the errors of `build_predictor` and
+    a network of others with a contract.  Raises the errors of `build_predictor` and
     `open_exported`.
     """
     path = fspath(weights) if weights else ''
     backend = backend_of(path)
     if backend == TORCH:
-        return build_predictor(model, weights, device, *others, **options)
-    precision = others[0] if others else options.get('precision', AUTO)
-    if any(value not in ('metric', False) for value in (*others[1:], *options.values())):
+        return build_predictor(model, weights, device, precision, preprocessing, flip_augmentation)
+    if preprocessing != 'metric' or flip_augmentation:
         raise ValueError(
             f"{path} runs in {backend}: an exported file allows only preprocessing 'metric' and "
             'no flip augmentation (--flip)'
@@ -170,6 +171,9 @@ def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
     network = create_model(config)
     report = load_weights(network, path)
     warning = report.metadata.get('trained_on', '')
-    hfov_rad, exponent = report.training_hfov_rad, report.focal_exponent
+    try:
+        hfov_rad, exponent = training_camera(report.metadata)
+    except ValueError as error:
+        raise WeightsError(f'{path}: {error}') from error
     maps = read_maps(path, report.metadata)
     return LoadedNetwork(network, report.origin, warning, hfov_rad, exponent, maps)

@@ -61,14 +61,14 @@ def test_the_agreement_is_the_mean_difference_and_the_correlation():
     found = agreement(expected * np.float32(1.02), expected)
     assert found.mean_difference == pytest.approx(0.02)
     assert found.correlation == pytest.approx(1.0)
-    assert not found.holds
-    assert agreement(expected * np.float32(1.009), expected).holds
+    assert not found.holds()
+    assert agreement(expected * np.float32(1.009), expected).holds()
     turned = agreement(expected[::-1], expected)
     assert turned.correlation == pytest.approx(-0.6)
     flat = np.full((2, 2), 5.0, np.float32)
-    assert agreement(flat + np.float32(1e-4), flat).holds  # rounding of a constant
-    assert not agreement(flat, expected).holds
-    assert not agreement(expected * np.float32(math.nan), expected).holds
+    assert agreement(flat + np.float32(1e-4), flat).holds()  # rounding of a constant
+    assert not agreement(flat, expected).holds()
+    assert not agreement(expected * np.float32(math.nan), expected).holds()
 
 
 def test_the_check_at_the_start_allows_for_the_rounding_of_bf16():

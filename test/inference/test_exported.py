@@ -3,22 +3,26 @@
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from lively import lively_model
 
+from zoedepth_ros.inference.devices import choose_device
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import InferenceError
 from zoedepth_ros.inference.runtimes import exported
+from zoedepth_ros.inference.runtimes.agreement import expected_blocks
 from zoedepth_ros.inference.runtimes.exported import (
     ExportedPredictor,
     open_exported,
     resize,
     to_network,
 )
+from zoedepth_ros.inference.runtimes.onnx_runtime import open_session
 from zoedepth_ros.inference.runtimes.optimize import optimize
 from zoedepth_ros.inference.uncertainty import UncertaintyMap, content_of, file_beside, write_maps
 
@@ -41,6 +45,7 @@ class FakeSession:
     """A file whose outputs the test chooses."""
 
     device, precision = 'cpu', 'fp32'
+    inputs: ClassVar = {'image': (1, 3, *SIZE)}
 
     def __init__(self, outputs=None, **about):
         self.metadata = {**ABOUT, **about}
@@ -125,9 +130,47 @@ def test_values_that_are_not_finite_are_an_error():
 
 def test_a_file_of_somebody_else_is_refused():
     with pytest.raises(
-        ValueError, match="not one of `zoedepth export`, because it lacks 'height'"
+        ValueError, match='not one of `zoedepth export`, because it lacks height, width, model'
     ):
         ExportedPredictor(SimpleNamespace(metadata={}), 'other.onnx')
+
+
+@pytest.mark.parametrize(
+    ('about', 'message'),
+    [
+        (
+            {'height': 'tall'},
+            r"height and width must be whole numbers \[px\], got \['tall', '96'\]",
+        ),
+        ({'height': '-64'}, 'height and width must be whole numbers'),
+        ({'width': '64'}, r'one input of the shape \(1, 3, 64, 64\).* got \[\(1, 3, 64, 96\)\]'),
+        ({'head': 'indoor,garden'}, 'no output depth_m_garden, which its metadata describes'),
+        ({'training_hfov_deg': 'wide'}, "training_hfov_deg must be .*, got 'wide'"),
+        ({'training_hfov_deg': 'nan'}, "training_hfov_deg must be .*, got 'nan'"),
+        ({'training_hfov_deg': '500'}, "training_hfov_deg must be .*, got '500'"),
+        ({'focal_exponent': '-3'}, "focal_exponent must be .*, got '-3'"),
+        ({'focal_exponent': 'much'}, "focal_exponent must be .*, got 'much'"),
+    ],
+)
+def test_metadata_that_is_wrong_is_refused_by_name(about, message):
+    with pytest.raises(ValueError, match=f'some.onnx: .*{message}'):
+        ExportedPredictor(FakeSession(**about), 'some.onnx')
+
+
+@pytest.mark.parametrize('blocks', ['[1]', '{"depth_m": {}}', '{"depth_m": [1, 2]}', '{"d": "x"}'])
+def test_stored_depth_that_is_none_is_refused(blocks):
+    with pytest.raises(ValueError, match='check_reference: expected 64 numbers for each output'):
+        expected_blocks({'check_reference': blocks})
+
+
+@pytest.mark.parametrize('device', ['gpu', 'cuda:', 'cuda:x', 'cuda:-1', 'CPU', ''])
+def test_a_device_that_does_not_exist_is_refused_by_every_runtime(device, monkeypatch, tmp_path):
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: ['CUDAExecutionProvider'])
+    for open_it in (choose_device, lambda name: open_session(tmp_path, name)):
+        with pytest.raises(ValueError, match=f"unknown device '{device}': expected auto, cpu"):
+            open_it(device)
 
 
 @pytest.fixture

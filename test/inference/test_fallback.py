@@ -98,6 +98,34 @@ def test_a_network_that_is_slower_than_requested_is_reported_until_another_is_bu
     assert predictor.notices == ()
 
 
+class Vanishing(FallbackPredictor):
+    """The inference thread drops the predictor after each time that another one reads it."""
+
+    _now = None
+
+    @property
+    def _predictor(self):
+        now, self._now = self._now, None
+        return now
+
+    @_predictor.setter
+    def _predictor(self, value):
+        self._now = value
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [('optimization_note', ''), ('preprocess_ms', np.nan), ('device_memory_mb', np.nan)],
+)
+def test_another_thread_may_ask_while_the_network_is_dropped(name, expected):
+    predictor = Vanishing(Hardware().make, settings_from({}).predictor, print)
+    np.testing.assert_equal([getattr(predictor, name)], [getattr(FakePredictor(), name)])
+    np.testing.assert_equal([getattr(predictor, name)], [expected])
+    predictor._swap(predictor._configured)
+    assert predictor.network_size(48, 64) == OWN_SIZE
+    assert predictor.network_size(48, 64) == OWN_SIZE  # the last one known
+
+
 def test_without_cuda_auto_takes_the_cpu_and_reports_it_while_asking_for_the_cpu_is_silent():
     hardware = Hardware(cuda=False)
     (notice,) = degrading(hardware).notices

@@ -9,7 +9,7 @@ pytest.importorskip('onnxruntime')
 import onnx
 import yaml
 from foreign_network import contract, image, write_network
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from zoedepth_ros.build import open_predictor
 from zoedepth_ros.geometry.camera import Camera
@@ -392,6 +392,10 @@ WRONG = {
     'range': ({'head__range': [5, 5]}, r'head.range must be \[near, far\]'),
     'domain': ({'head__domain': 'Any place'}, 'head.domain must be a name'),
     'sky': ({'sky': {'output': 'sky'}}, 'sky needs either sky.above or sky.below'),
+    'huge': ({'head__range': [0, 10**400]}, 'head.range must be 2 numbers from 0 to 10000, got'),
+    'infinite': ({'head__range': [0, float('inf')]}, 'head.range must be 2 numbers'),
+    'no number': ({'head__range': [float('nan'), 5]}, 'head.range must be 2 numbers'),
+    'long': ({'x' * 5000: 1}, '^.{,1500}$'),
     'yes for no': ({'depth__along': True}, 'depth.along must be one of z, ray, got True'),
 }
 
@@ -476,6 +480,27 @@ def test_a_file_without_a_contract_and_one_with_more_inputs_are_explained(tmp_pa
         ContractError, match='inputs image, num_tokens: expected a single input, the image'
     ):
         open_predictor('', path)
+
+
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_a_file_without_an_input_is_refused(tmp_path, backend):
+    pytest.importorskip(backend)
+    value = helper.make_tensor('value', TensorProto.FLOAT, [1], [1.0])
+    node = helper.make_node('Constant', [], ['depth'], value=value)
+    output = helper.make_tensor_value_info('depth', TensorProto.FLOAT, [1])
+    graph = helper.make_graph([node], 'constant', [], [output])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=8)
+    onnx.save(model, str(tmp_path / 'net.onnx'))
+    with pytest.raises(ValueError, match=r'net\.onnx has no input: expected one, the image'):
+        open_exported(str(tmp_path / 'net.onnx'), backend)
+
+
+def test_other_options_of_a_predictor_are_refused_and_those_of_a_file_are_not(tmp_path):
+    path = write_network(tmp_path / 'net.onnx', contract())
+    assert open_predictor('', path, precision='fp32', preprocessing='metric').precision == 'fp32'
+    for option in ({'preprocessing': 'official'}, {'flip_augmentation': True}):
+        with pytest.raises(ValueError, match="expected preprocessing 'metric' and no flip"):
+            open_predictor('', path, **option)
 
 
 def test_the_same_numbers_come_from_the_outputs_of_a_pipeline(tmp_path):

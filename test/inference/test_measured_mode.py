@@ -76,6 +76,19 @@ def test_a_difference_that_may_be_noise_changes_nothing(model, measured, tmp_pat
     assert chosen(model, tmp_path) == 'packed'
 
 
+@pytest.mark.parametrize('mode', ['of another release', ['packed'], None])
+def test_a_kept_mode_that_does_not_exist_is_measured_once_more_and_replaced(
+    model, measured, tmp_path, mode
+):
+    chosen(model, tmp_path)
+    path = tmp_path / module.FILE
+    [key] = json.loads(path.read_text())
+    path.write_text(json.dumps({key: {'mode': mode}}))
+    measured[0]['fused'] = 5.0
+    assert [chosen(model, tmp_path) for _ in range(2)] == ['fused', 'fused']
+    assert len(measured[1]) == 2
+
+
 @pytest.mark.parametrize('text', ['', 'no JSON', '[]', '{"a": 1}', '\0'])
 def test_a_damaged_file_is_replaced(model, measured, tmp_path, text):
     (tmp_path / module.FILE).write_text(text)

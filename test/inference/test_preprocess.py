@@ -124,17 +124,9 @@ def test_official_way_back_is_bicubic_to_the_padded_size_and_cuts_the_padding_of
     np.testing.assert_allclose(back[0, 0].numpy(), padded[15:65, 18:90], atol=2e-5)
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (('pretty', (64, 96), 32), "'pretty': expected one of"),
-        (('metric', (60, 96), 32), 'network height must be a positive multiple of 32, got 60'),
-        (('official', (64, 0), 32), 'network width must be a positive multiple of 32, got 0'),
-    ],
-)
-def test_an_impossible_preprocessing_is_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        make_preprocessing(*arguments)
+def test_an_unknown_preprocessing_is_refused():
+    with pytest.raises(ValueError, match="'pretty': expected one of"):
+        make_preprocessing('pretty', (64, 96), 32)
 
 
 @pytest.fixture

@@ -89,6 +89,7 @@ def test_weights_keep_their_maps_in_their_metadata_or_in_a_file_beside_which_cou
             'format: zoedepth uncertainty 1\nheads: {indoor: {factor: 1}}',
             'indoor: expected .*spread',
         ),
+        (f'format: zoedepth uncertainty 1\n{"x" * 5000}: {{}}\nheads: {{}}', '^.{,400}$'),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_its_name_and_the_reason(
@@ -101,7 +102,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_name_and_the_reason(
 
 def test_whole_numbers_and_no_other_types_are_numbers(tmp_path):
     entry = {'factor': 2, 'depth_exponent': 1, 'spread_exponent': 0, 'least_spread': 1}
-    entry |= {'width_68': 1, 'width_95': 2}
+    entry |= {'width_68': 1, 'width_95': 2, 'most_spread': 3}
     path = tmp_path / 'a.uncertainty.yaml'
     for most, is_right in ((3, True), ('3', False), (True, False)):
         head = {'indoor': {**entry, 'most_spread': most}}
@@ -111,3 +112,7 @@ def test_whole_numbers_and_no_other_types_are_numbers(tmp_path):
         else:
             with pytest.raises(UncertaintyError, match='indoor: most_spread must be a number'):
                 read_maps(tmp_path / 'a.onnx', {})
+    heads = {'indoor': {**entry, 'factor': 10**400}}
+    write_maps(path, {'format': 'zoedepth uncertainty 1', 'heads': heads})
+    with pytest.raises(UncertaintyError, match='indoor: int too large'):
+        read_maps(tmp_path / 'a.onnx', {})

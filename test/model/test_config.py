@@ -87,7 +87,7 @@ def test_impossible_settings_are_refused(wrong: object, message: str) -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'image_size': (384, 500)}, r'multiples of 32, got \(384, 500\)'),
+        ({'image_size': (384, 500)}, 'positive multiples of 32, got 384 x 500'),
         ({'router': None}, 'expected a router with several heads'),
         ({'heads': (HeadConfig('indoor'), HeadConfig('indoor'))}, 'unique names'),
     ],

@@ -11,6 +11,7 @@ from tiny_recipe import recipe
 
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.model.presets import preset
+from zoedepth_ros.model.training_camera import TRAINING_HFOV_KEY
 from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.training import loop, run
 from zoedepth_ros.training.checkpoint import FILE_NAME, load_state
@@ -20,7 +21,7 @@ from zoedepth_ros.training.distributed import Process, chosen_device
 from zoedepth_ros.training.run import check_stages, train, weights_path
 from zoedepth_ros.training.run_data import TrainingScenes
 from zoedepth_ros.weights.errors import WeightsError
-from zoedepth_ros.weights.load import TRAINING_HFOV_KEY, load_weights, save_weights
+from zoedepth_ros.weights.load import load_weights, save_weights
 
 
 def configured(folder: Path, **changes) -> TrainingConfig:

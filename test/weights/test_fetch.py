@@ -240,6 +240,14 @@ def test_a_dead_hub_is_noticed_at_once_and_in_one_line(world, only, monkeypatch,
     assert capfd.readouterr().err == ''
 
 
+def test_an_address_of_the_hub_without_https_is_named(world, only, monkeypatch):
+    only('huggingface')
+    monkeypatch.setenv('HF_ENDPOINT', 'hub.example')
+    message = r"huggingface: HF_ENDPOINT must begin with https:// or http://, got 'hub.example'"
+    with pytest.raises(FetchError, match=message):
+        fetch('some')
+
+
 def test_a_login_page_is_not_taken_for_weights(world, server, only):
     only('github')
     server.files[PT_PATH] = b'<html>please log in</html>'

@@ -16,9 +16,9 @@ from zoedepth_ros.model.backbones.config import BeitConfig
 from zoedepth_ros.model.config import BinsConfig, ModelConfig
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.weights.convert import to_hugging_face
+from zoedepth_ros.weights.names import DATASET
 from zoedepth_ros.weights.read import read_checkpoint
 
-_DATASETS = {'indoor': 'nyu', 'outdoor': 'kitti'}
 _INDEX = 'relative_position_index'  # a constant that published files do not contain
 _RELEASE_5 = (  # new names of BEiT's tensors, replaced in this order
     ('backbone.embeddings.', 'backbone.beit.embeddings.'),
@@ -150,7 +150,7 @@ def _settings(config: ModelConfig) -> dict[str, Any]:
         'bin_centers_type': config.heads[0].bin_type,
         'bin_configurations': [
             {
-                'name': _DATASETS[head.name],
+                'name': DATASET[head.name],
                 'n_bins': config.bins.n_bins,
                 'min_depth': near_m,
                 'max_depth': far_m,

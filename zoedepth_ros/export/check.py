@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from zoedepth_ros.export.options import MAX_DEVIATION
 from zoedepth_ros.inference.check_images import export_images
 from zoedepth_ros.inference.runtimes.agreement import (
-    LIMITS,
     MAX_MEAN_DIFFERENCE,
     Agreement,
     agreement,
+    limits_text,
 )
 from zoedepth_ros.inference.runtimes.exported import to_network
 from zoedepth_ros.inference.runtimes.onnx_runtime import open_session
@@ -131,7 +131,7 @@ def compare(
         f'{name} of {image}: {each}'
         for image, by_name in agreements.items()
         for name, each in by_name.items()
-        if not each.holds
+        if not each.holds()
     ]
     far = [  # also for NaN, which has no agreement either
         f'{name} {x:.2g}'
@@ -139,7 +139,7 @@ def compare(
         if math.isfinite(max_deviation) and not x <= max_deviation
     ]
     problems = [f'by more than {max_deviation:g}: {", ".join(far)}'] if far else []
-    problems += [f'({LIMITS}): {"; ".join(wrong)}'] if wrong else []
+    problems += [f'({limits_text()}): {"; ".join(wrong)}'] if wrong else []
     if problems:
         raise DeviationError(f'{runs[0]} deviates from {runs[1]} {"; ".join(problems)}')
     largest = {name: float(x) for name, (x, _) in deviations.items()}

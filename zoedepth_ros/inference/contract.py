@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from zoedepth_ros.errors import quoted
+from zoedepth_ros.errors import quoted, shortened
 from zoedepth_ros.files import parse_yaml, read_text
 
 KEY = 'depth_contract'
@@ -391,7 +391,7 @@ class _Section:
         """Raise ContractError for keys that were not taken."""
         if self._left:
             names = ', '.join(self._path(str(key)) for key in self._left)
-            raise ContractError(f'keys that are unknown or have no effect: {names}')
+            raise ContractError(f'keys that are unknown or have no effect: {shortened(names)}')
 
     def _required(self, key: str) -> Any:
         if key not in self._left:
@@ -406,5 +406,4 @@ class _Section:
 
 
 def _is_number(value: Any) -> bool:
-    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return plain and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

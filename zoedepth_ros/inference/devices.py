@@ -18,6 +18,7 @@ from zoedepth_ros.inference.result import (
     DeviceLost,
     InferenceError,
     OutOfMemory,
+    cuda_index,
 )
 
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
@@ -49,17 +50,13 @@ def choose_device(name: str) -> torch.device:
     'auto' is the first CUDA device or else the CPU.  Raises ValueError for an unknown name and for
     a CUDA device that does not exist.
     """
-    if name == AUTO:
-        return torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')
-    kind, colon, index = name.partition(':')
-    if name == 'cpu':
-        return torch.device('cpu')
-    if kind != 'cuda' or (colon and not index.isdecimal()):
-        raise ValueError(f'unknown device {name!r}: expected auto, cpu, cuda or cuda:N')
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(index or 0) >= count:
+    index = cuda_index(name)
+    count = torch.cuda.device_count() if name != 'cpu' and torch.cuda.is_available() else 0
+    if index is None:
+        return torch.device('cuda:0' if count else 'cpu')
+    if index >= count:
         raise ValueError(f'device {name!r} does not exist: torch finds {count} CUDA device(s)')
-    return torch.device('cuda', int(index or 0))
+    return torch.device('cuda', index)
 
 
 def choose_precision(name: str, device: torch.device) -> str:

@@ -28,6 +28,10 @@ from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 BATCH = 'batch'
 Size = tuple[int, int]
 
+_SMALLEST_SIDE_PX = 128  # of the network's input
+_STEP = 0.75  # of both sides: about half the memory of the attention
+_MULTIPLE_PX = 32
+
 
 @dataclass(frozen=True, slots=True)
 class PredictorSettings:
@@ -168,8 +172,8 @@ class FallbackPredictor:
 
     def network_size(self, height: int, width: int) -> Size:
         """As in DepthPredictor; the last one known during a rebuild."""
-        if self._predictor is not None:
-            self._size_px = self._predictor.network_size(height, width)
+        if (found := self._predictor) is not None:
+            self._size_px = found.network_size(height, width)
         return self._size_px
 
     def warm_up(self, height: int, width: int) -> None:
@@ -341,58 +345,29 @@ class FallbackPredictor:
     def _next(
         self, kind: type[InferenceError], image: Size
     ) -> tuple[PredictorSettings, str] | None:
-        size, tried = self.network_size(*image), self._settings.precision
-        precision = self.precision if tried == AUTO else tried
-        step = next_step(
-            kind, self._settings, device=self.device, precision=precision, network_size=size
-        )
-        may_leave = self._settings.device == AUTO and self.device != 'cpu'
-        if step is None and kind is OutOfMemory and may_leave:
-            return on_cpu(
-                self._configured
-            ), f'the depth network runs on the CPU instead of {self.device}'
-        return step
-
-
-SMALLEST_SIDE_PX = 128  # of the network's input
-_STEP = 0.75  # of both sides: about half the memory of the attention
-_MULTIPLE_PX = 32
-
-
-def next_step(
-    kind: type[InferenceError],
-    now: PredictorSettings,
-    *,
-    device: str,
-    precision: str,
-    network_size: Size,
-) -> tuple[PredictorSettings, str] | None:
-    """Return the settings of the next fallback for one kind of failure, and its description.
-
-    device, precision, network_size (height, width) [px]: those in use.  None when there is no
-    fallback.
-    """
-    if kind is OutOfMemory:
-        height, width = network_size
-        if now.network_height:  # already fixed or stepped down
-            height, width = now.network_height, now.network_width or width
-        size = tuple(_shrunk(side) for side in (height, width))
-        if min(size) < SMALLEST_SIDE_PX:
-            return None
-        less = replace(now, network_height=size[0], network_width=size[1])
-        return (
-            less,
-            f"the depth network's input is reduced from {height} x {width} to {size[0]} x "
-            f'{size[1]} px (height x width)',
-        )
-    if kind is DeviceLost and device != 'cpu':
-        return on_cpu(now), f'the depth network runs on the CPU instead of {device}'
-    if kind is NotFinite and precision != 'fp32':
-        wider = 'bf16' if precision == 'fp16' else 'fp32'
-        return replace(
-            now, precision=wider
-        ), f'the depth network runs in {wider} instead of {precision}'
-    return None
+        """Return the settings of the next fallback and its description; None if there is none."""
+        now, (height, width) = self._settings, self.network_size(*image)
+        to_cpu = f'the depth network runs on the CPU instead of {self.device}'
+        if kind is OutOfMemory:
+            if now.network_height:  # already fixed or stepped down
+                height, width = now.network_height, now.network_width or width
+            size = tuple(_shrunk(side) for side in (height, width))
+            if min(size) >= _SMALLEST_SIDE_PX:
+                return (
+                    replace(now, network_height=size[0], network_width=size[1]),
+                    f"the depth network's input is reduced from {height} x {width} to {size[0]} x "
+                    f'{size[1]} px (height x width)',
+                )
+            may_leave = now.device == AUTO and self.device != 'cpu'
+            return (on_cpu(self._configured), to_cpu) if may_leave else None
+        if kind is DeviceLost and self.device != 'cpu':
+            return on_cpu(now), to_cpu
+        precision = self.precision if now.precision == AUTO else now.precision
+        if kind is NotFinite and precision != 'fp32':
+            wider = 'bf16' if precision == 'fp16' else 'fp32'
+            text = f'the depth network runs in {wider} instead of {precision}'
+            return replace(now, precision=wider), text
+        return None
 
 
 def on_cpu(settings: PredictorSettings) -> PredictorSettings:

@@ -103,14 +103,8 @@ def make_preprocessing(
 ) -> Preprocessing:
     """Return the preprocessing of this name.
 
-    antialias: of 'metric'; 'official' has none.  Raises ValueError for an unknown name and for
-    sides that are no multiples of size_multiple.
+    antialias: of 'metric'; 'official' has none.  Raises ValueError for an unknown name.
     """
-    for side, length in zip(('height', 'width'), image_size, strict=True):
-        if length < size_multiple or length % size_multiple:
-            raise ValueError(
-                f'the network {side} must be a positive multiple of {size_multiple}, got {length}'
-            )
     if name == 'metric':
         return MetricPreprocessing(image_size, antialias)
     if name == 'official':

@@ -304,6 +304,19 @@ def check_rgb(rgb: object, *, float_too: bool = False) -> None:
         raise ValueError(f'{expected}, got {rgb.dtype} {rgb.shape}')
 
 
+def cuda_index(device: str) -> int | None:
+    """Return the number in 'cuda:N', 0 for 'cuda', None for 'auto' and 'cpu'.
+
+    Raises ValueError for other names.
+    """
+    if device in (AUTO, 'cpu'):
+        return None
+    kind, _, index = device.partition(':')
+    if kind != 'cuda' or not (index.isdecimal() or device == kind):
+        raise ValueError(f'unknown device {device!r}: expected auto, cpu, cuda or cuda:N')
+    return int(index or 0)
+
+
 def check_head(head: str, heads: tuple[str, ...]) -> None:
     """Raise ValueError for a head that the model does not have."""
     if head != AUTO and head not in heads:

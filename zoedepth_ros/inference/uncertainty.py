@@ -110,7 +110,9 @@ def maps_from(content: Any) -> dict[str, UncertaintyMap]:
         raise UncertaintyError(f'expected "{_FORMAT_KEY}: {FORMAT}", got {quoted(content)}')
     heads = content.get(_HEADS_KEY)
     if set(content) - {_FORMAT_KEY, _HEADS_KEY, _FITTED_KEY} or not isinstance(heads, dict):
-        raise UncertaintyError(f'expected {_HEADS_KEY} and {_FITTED_KEY}, got {list(content)}')
+        raise UncertaintyError(
+            f'expected {_HEADS_KEY} and {_FITTED_KEY}, got {quoted(list(content))}'
+        )
     return {head: _map_of(head, entry) for head, entry in heads.items()}
 
 
@@ -123,7 +125,7 @@ def _map_of(head: Any, entry: Any) -> UncertaintyMap:
     try:
         values = {k: float(v) if type(v) is int else v for k, v in entry.items()}
         return UncertaintyMap(**values)
-    except UncertaintyError as error:
+    except (UncertaintyError, OverflowError) as error:
         raise UncertaintyError(f'{head}: {error}') from None
 
 

@@ -137,10 +137,6 @@ class ModelConfig:
                 f'{self.name}: expected a router with several heads, and no router with a single '
                 'head'
             )
-        if any(side < 1 or side % self.size_multiple for side in self.image_size):
-            raise ValueError(
-                f'image_size must be multiples of {self.size_multiple}, got {self.image_size}'
-            )
         self.check_size(*self.image_size)
 
     @property
@@ -167,7 +163,8 @@ class ModelConfig:
         multiple, only = self.size_multiple, self.backbone.only_size
         if height < multiple or width < multiple or height % multiple or width % multiple:
             raise ValueError(
-                f'image height and width must be multiples of {multiple}, got {height} x {width}'
+                "height and width of the network's input must be positive multiples of "
+                f'{multiple}, got {height} x {width}'
             )
         if only is not None and (height, width) != only:
             raise ValueError(

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from zoedepth_ros.model.presets import preset
+from zoedepth_ros.model.training_camera import FOCAL_EXPONENT_KEY, TRAINING_HFOV_KEY
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.training.checkpoint import check_same_run, load_state
 from zoedepth_ros.training.config import TrainingConfig
@@ -18,13 +19,7 @@ from zoedepth_ros.training.initial_weights import spread_bins, start_from_imagen
 from zoedepth_ros.training.loop import Progress, StageLoop, best_file
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.known_weights import MODELS
-from zoedepth_ros.weights.load import (
-    FOCAL_EXPONENT_KEY,
-    TRAINING_HFOV_KEY,
-    load_relative_weights,
-    load_weights,
-    save_weights,
-)
+from zoedepth_ros.weights.load import load_relative_weights, load_weights, save_weights
 from zoedepth_ros.weights.locations import cached
 from zoedepth_ros.weights.read import read_checkpoint
 

@@ -84,7 +84,9 @@ def _from_hub(file: HuggingFaceFile) -> Path:
 def _refuse_dead_connection(endpoint: str) -> None:
     """Connect to the server once; without network the hub library retries for half a minute."""
     address = urlsplit(endpoint)
-    host = address.hostname or ''
+    host = address.hostname
+    if not host:
+        raise ValueError(f'HF_ENDPOINT must begin with https:// or http://, got {endpoint!r}')
     if address.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
         return  # only the proxy must be reachable
     port = address.port or {'https': 443}.get(address.scheme, 80)

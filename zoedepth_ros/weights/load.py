@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_json, replacing
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.weights.convert import from_hugging_face, from_midas, from_official, variant_of
 from zoedepth_ros.weights.errors import WeightsError, listing
 from zoedepth_ros.weights.read import CONFIG_KEY, FORMAT, FORMAT_KEY, Checkpoint, read_checkpoint
-
-TRAINING_HFOV_KEY = 'training_hfov_deg'
-"""Metadata key: horizontal field of view of the training camera [degrees]."""
-
-FOCAL_EXPONENT_KEY = 'focal_exponent'
-"""Metadata key: exponent of the ratio of focal lengths in the focal correction."""
 
 _RELATIVE_PARTS = ('backbone.', 'decoder.', 'relative_head.')
 _OFFICIAL_CORE = 'core.core.'
@@ -44,41 +36,6 @@ class LoadReport:
     """Path, format and first digits of the checksum, for status messages."""
     metadata: Mapping[str, str]
     """Further metadata, such as 'trained_on' (a warning); empty for released files."""
-
-    @property
-    def training_hfov_rad(self) -> float:
-        """Horizontal field of view of the training camera [rad]; 0 if unknown.
-
-        Raises WeightsError for an invalid value.
-        """
-        text = self.metadata.get(TRAINING_HFOV_KEY, '0')
-        try:
-            hfov_deg = float(text)
-        except ValueError:
-            hfov_deg = math.nan
-        if hfov_deg != 0.0 and not 1.0 <= hfov_deg < 179.0:
-            raise WeightsError(
-                f'{self.path}: {TRAINING_HFOV_KEY} must be 0 (unknown), or at least 1 and less '
-                f'than 179 degrees, got {quoted(text)}'
-            )
-        return math.radians(hfov_deg)
-
-    @property
-    def focal_exponent(self) -> float:
-        """Exponent of the focal correction; 1 by default.
-
-        Raises WeightsError unless it is above 0 and at most 1.
-        """
-        text = self.metadata.get(FOCAL_EXPONENT_KEY, '1')
-        try:
-            exponent = float(text)
-        except ValueError:
-            exponent = math.nan
-        if not 0.0 < exponent <= 1.0:
-            raise WeightsError(
-                f'{self.path}: {FOCAL_EXPONENT_KEY} must be above 0 and at most 1, got {text!r}'
-            )
-        return exponent
 
 
 def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:

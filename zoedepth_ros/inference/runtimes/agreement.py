@@ -20,10 +20,8 @@ from zoedepth_ros.inference.runtimes.session import Maps
 MAX_MEAN_DIFFERENCE = 0.01
 """Largest mean difference, relative to the mean of the expected values."""
 
-MIN_CORRELATION = 0.999
-"""Smallest correlation of found and expected values."""
-
-BF16_LIMITS = 0.02, 0.995
+_LIMITS = MAX_MEAN_DIFFERENCE, 0.999  # and the smallest correlation of found and expected values
+_BF16_LIMITS = 0.02, 0.995
 """Both limits for a runtime that computes in bf16.
 
 By rounding alone the trained ZoeD_S_NK has 0.5 % and 0.9988 on the check image, in torch as well.
@@ -51,23 +49,23 @@ class Agreement:
     correlation: float
     """Correlation of both; 1 for maps without variation that differ little."""
 
-    @property
-    def holds(self) -> bool:
-        """Whether both are within the limits; False for NaN."""
-        return self.within(MAX_MEAN_DIFFERENCE, MIN_CORRELATION)
-
-    def within(self, max_mean_difference: float, min_correlation: float) -> bool:
-        """Whether both are within these limits; False for NaN."""
-        return self.mean_difference <= max_mean_difference and self.correlation >= min_correlation
+    def holds(self, precision: str = 'fp32') -> bool:
+        """Whether both are within the limits of a precision; False for NaN."""
+        largest, smallest = _limits(precision)
+        return self.mean_difference <= largest and self.correlation >= smallest
 
     def __str__(self) -> str:
         return f'mean difference {self.mean_difference:.2%}, correlation {self.correlation:.5f}'
 
 
-LIMITS = (
-    f'allowed are a mean difference up to {MAX_MEAN_DIFFERENCE:.0%} and a correlation '
-    f'from {MIN_CORRELATION}'
-)
+def _limits(precision: str) -> tuple[float, float]:
+    return _BF16_LIMITS if precision == 'bf16' else _LIMITS
+
+
+def limits_text(precision: str = 'fp32') -> str:
+    """Return the limits of a precision, for an error message."""
+    largest, smallest = _limits(precision)
+    return f'allowed are a mean difference up to {largest:.0%} and a correlation from {smallest}'
 
 
 def agreement(found: NDArray, expected: NDArray) -> Agreement:
@@ -98,7 +96,13 @@ def expected_blocks(metadata: Mapping[str, str]) -> dict[str, NDArray[np.float64
     if not metadata.get(REFERENCE):
         return {}
     content = parse_json(metadata[REFERENCE])
-    return {str(name): np.array(values, np.float64) for name, values in content.items()}
+    try:
+        found = {str(name): np.array(means, np.float64) for name, means in content.items()}
+        if all(means.shape == (_BLOCKS**2,) for means in found.values()):
+            return found
+    except (AttributeError, TypeError, ValueError):
+        pass
+    raise ValueError(f'metadata {REFERENCE}: expected {_BLOCKS**2} numbers for each output')
 
 
 def check_reference(
@@ -108,7 +112,6 @@ def check_reference(
 
     precision: that in which the maps were computed; bf16 has wider limits.
     """
-    limits = BF16_LIMITS if precision == 'bf16' else (MAX_MEAN_DIFFERENCE, MIN_CORRELATION)
     for name, values in expected.items():
         if name not in maps:
             raise DriftError(
@@ -116,13 +119,12 @@ def check_reference(
                 'this output'
             )
         found = agreement(_blocks(maps[name]), values)
-        if not found.within(*limits):
+        if not found.holds(precision):
             raise DriftError(
                 f'{origin} computes a depth that differs from the depth stored at the export: '
-                f'{name} of the check image has {found} (allowed are a mean difference up to '
-                f'{limits[0]:.0%} and a correlation from {limits[1]}). Export the file again '
-                'with `zoedepth export`, or use another release of the runtime, another '
-                'precision or another device'
+                f'{name} of the check image has {found} ({limits_text(precision)}). Export the '
+                'file again with `zoedepth export`, or use another release of the runtime, '
+                'another precision or another device'
             )
 
 

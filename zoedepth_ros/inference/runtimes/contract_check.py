@@ -208,8 +208,6 @@ def _of_order(images: list[CheckImage], results: list[DepthResult]) -> Iterator[
         image.name: _rank_correlation(_known(result)[2::4, 2::4], image.depth_m)
         for image, result in zip(images, results, strict=True)
     }
-    if not found:
-        return
     text = ', '.join(f'{name} {value:.2f}' for name, value in found.items())
     values = [value for value in found.values() if np.isfinite(value)]
     level = OK if values and min(values) > 0.3 else DOUBT

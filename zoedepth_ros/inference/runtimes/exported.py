@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Mapping
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.errors import quoted
 from zoedepth_ros.inference.check_images import check_image
 from zoedepth_ros.inference.contract import expected_contract, read_contract
 from zoedepth_ros.inference.result import (
@@ -26,6 +28,7 @@ from zoedepth_ros.inference.runtimes.agreement import check_reference, expected_
 from zoedepth_ros.inference.runtimes.foreign import ForeignPredictor
 from zoedepth_ros.inference.runtimes.session import Maps, Session
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps, read_maps
+from zoedepth_ros.model.training_camera import training_camera
 
 TORCH = 'torch'
 BACKENDS: Mapping[str, str] = {
@@ -129,24 +132,44 @@ class ExportedPredictor(SingleImagePredictor):
     def __init__(self, session: Session, origin: str) -> None:
         """origin: source of the file.  Raises ValueError for incomplete metadata."""
         about = session.metadata
-        try:
-            self.size = (int(about['height']), int(about['width']))
-            self.model_name, self.heads = about['model'], tuple(about['head'].split(','))
-        except (KeyError, ValueError) as error:
+        lacks = [name for name in ('height', 'width', 'model', 'head') if name not in about]
+        if lacks:
             raise ValueError(
-                f'{origin}: the file is not one of `zoedepth export`, because it lacks {error}'
-            ) from error
+                f'{origin}: the file is not one of `zoedepth export`, because it lacks '
+                f'{", ".join(lacks)}'
+            )
+        sides = [about['height'], about['width']]
+        if not all(side.isdecimal() for side in sides):
+            raise ValueError(
+                f'{origin}: height and width must be whole numbers [px], got {quoted(sides)}'
+            )
+        self.size = (int(sides[0]), int(sides[1]))
+        try:
+            self.training_hfov_rad, self.focal_exponent = training_camera(about)
+        except ValueError as error:
+            raise ValueError(f'{origin}: {error}') from error
+        self.model_name, self.heads = about['model'], tuple(about['head'].split(','))
         self.weights_warning = about.get('trained_on', '')
-        self.training_hfov_rad = math.radians(float(about.get('training_hfov_deg') or 0.0))
-        self.focal_exponent = float(about.get('focal_exponent') or 1.0)
         self.uncertainty_maps: UncertaintyMaps = {}
         self.weights_origin = f'{origin}, from {about.get("weights_origin", "unknown weights")}'
         self.device, self.precision = session.device, session.precision
         self.preprocess_ms, self.device_memory_mb = math.nan, math.nan
         self.optimization_note = ''
         self._antialias = about.get('antialias') == '1'
-        self._router_heads = tuple(filter(None, about.get('router_heads', '').split(',')))
         self._session, self._origin = session, origin
+        shapes, expected = [*session.inputs.values()], (1, 3, *self.size)
+        if shapes != [expected]:
+            raise ValueError(
+                f'{origin}: expected one input of the shape {expected}, which the metadata states,'
+                f' got {shapes}'
+            )
+        router = ['router_logits'] if len(self.heads) > 1 else []
+        names = dict.fromkeys(chain(*map(self._names, self.heads), router))
+        missing = [name for name in names if name not in session.outputs]
+        if missing:
+            raise ValueError(
+                f'{origin}: the file has no output {missing[0]}, which its metadata describes'
+            )
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the (height, width) of the file."""
@@ -198,8 +221,7 @@ class ExportedPredictor(SingleImagePredictor):
 
         Raises InferenceError for values that are not finite.
         """
-        names = [f'{name}_{head}' if len(self.heads) > 1 else name for name in _BY_HEAD]
-        maps = [outputs[name].reshape(self.size) for name in (*names, 'relative_depth')]
+        maps = [outputs[name].reshape(self.size) for name in self._names(head)]
         if not math.isfinite(sum(float(m.sum(dtype=np.float64)) for m in maps)):
             raise InferenceError(
                 f'the network of {self.weights_origin} gave depth that is not finite (NaN or '
@@ -207,16 +229,18 @@ class ExportedPredictor(SingleImagePredictor):
             )
         return maps
 
+    def _names(self, head: str) -> tuple[str, str, str]:
+        """Return the names of the three maps of a head."""
+        end = f'_{head}' if len(self.heads) > 1 else ''
+        return f'depth_m{end}', f'uncertainty_m{end}', 'relative_depth'
+
     def _router_output(self, outputs: Maps) -> dict[str, float]:
         """Return the router's probabilities; {} for a file of one head."""
         if len(self.heads) == 1:
             return {}
         logits = outputs['router_logits'].reshape(-1).astype(np.float64)
         shares = np.exp(logits - logits.max())
-        return dict(zip(self._router_heads, map(float, shares / shares.sum()), strict=True))
-
-
-_BY_HEAD = ('depth_m', 'uncertainty_m')
+        return dict(zip(self.heads, map(float, shares / shares.sum()), strict=True))
 
 
 def to_network(

@@ -297,7 +297,8 @@ def _check_shape(session: Session, contract: Contract, origin: str) -> None:
     for found, own in zip(shape, expected, strict=False):
         problem |= found != -1 and found != own  # -1: not fixed in the file
     if problem:
-        text = ' x '.join('any' if side == -1 else str(side) for side in shape)
+        sides_found = ' x '.join('any' if side == -1 else str(side) for side in shape)
+        text = sides_found or 'an unknown number of dimensions'
         own_text = ' x '.join('any' if side == -1 else str(side) for side in expected)
         raise ContractError(
             f'{origin} has an input of {text}, but the contract of the file says '

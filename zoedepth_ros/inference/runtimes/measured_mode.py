@@ -129,10 +129,18 @@ def fastest(folder: Path, key: str, default: str, times_ms: dict[str, float], wh
         + ', '.join(f'{each} {ms:.1f} ms' for each, ms in times_ms.items())
         + f' of CPU time per {what}; kept in {path}'
     )
-    entry = {'mode': name, f'{what}_cpu_ms': times_ms, 'date': date.today().isoformat()}
     # Another process may have measured at the same time: the first one counts.
-    kept = _keep(path, key, entry)['mode']
-    return kept if kept in times_ms else name
+    if kept := kept_mode(folder, key, tuple(times_ms)):
+        return kept
+    entry = {'mode': name, f'{what}_cpu_ms': times_ms, 'date': date.today().isoformat()}
+    try:
+        write_file(path, json_text({**_read(path), key: entry}), make_folder=True)
+    except OSError as error:
+        _logger.info(
+            'the measured execution mode cannot be stored, so the next start measures again: '
+            f'{error}'
+        )
+    return name
 
 
 def block_times_ms(
@@ -212,18 +220,3 @@ def _read(path: Path) -> Mapping[str, Any]:
         return {}
     valid = isinstance(found, dict) and all(isinstance(entry, dict) for entry in found.values())
     return found if valid else {}
-
-
-def _keep(path: Path, key: str, entry: dict[str, Any]) -> Mapping[str, Any]:
-    """Add a measurement to the file, unless it has one; return that of the file."""
-    earlier = _read(path)
-    if 'mode' in earlier.get(key, {}):
-        return earlier[key]  # type: ignore[no-any-return]
-    try:
-        write_file(path, json_text({**earlier, key: entry}), make_folder=True)
-    except OSError as error:
-        _logger.info(
-            'the measured execution mode cannot be stored, so the next start measures again: '
-            f'{error}'
-        )
-    return entry

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.inference.result import AUTO, InferenceError
+from zoedepth_ros.inference.result import AUTO, InferenceError, cuda_index
 
 _SPINNING = 'session.intra_op.allow_spinning'
 """Whether threads busy-wait, see environment.py.  Next to one busy process on two cores,
@@ -52,6 +52,7 @@ class OnnxSession:
             port.name: tuple(side if isinstance(side, int) else -1 for side in port.shape)
             for port in inputs
         }
+        require_input(self.inputs, path)
         self.outputs = tuple(output.name for output in self._session.get_outputs())
         self._input, self._type = inputs[0].name, input_type(inputs[0].type, path)
 
@@ -85,6 +86,12 @@ def open_session(path: Path, device: str, precision: str = AUTO, threads: int = 
         ) from error
 
 
+def require_input(inputs: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    """Raise ValueError for a file without inputs."""
+    if not inputs:
+        raise ValueError(f'{path} has no input: expected one, the image')
+
+
 def input_type(name: str, path: Path) -> type[np.generic]:
     """Return the NumPy type of the input of a file, by ONNX Runtime's or OpenVINO's name of it.
 
@@ -108,13 +115,14 @@ def as_type(image: NDArray[np.float32], kind: type[np.generic]) -> NDArray:
 
 
 def _device(name: str, providers: list[str]) -> str:
-    if name == 'cpu' or (name == AUTO and _CUDA not in providers):
-        return 'cpu'
-    if _CUDA not in providers:
+    index, has_cuda = cuda_index(name), _CUDA in providers
+    if index is None:
+        return 'cuda:0' if name == AUTO and has_cuda else 'cpu'
+    if not has_cuda:
         raise ValueError(
             f'device {name!r}: this ONNX Runtime has no CUDA (pip install onnxruntime-gpu)'
         )
-    return f'cuda:{name.partition(":")[2] or 0}'
+    return f'cuda:{index}'
 
 
 def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.inference.result import AUTO, InferenceError
-from zoedepth_ros.inference.runtimes.onnx_runtime import as_type, input_type
+from zoedepth_ros.inference.runtimes.onnx_runtime import as_type, input_type, require_input
 from zoedepth_ros.inference.runtimes.openvino_heads import cut
 from zoedepth_ros.inference.runtimes.session import Maps
 
@@ -54,14 +54,15 @@ class OpenvinoSession:
                 self._heads |= dict.fromkeys(part.outputs, request)
         except Exception as error:  # its own are plain RuntimeErrors
             raise ValueError(f'{path} cannot be opened by OpenVINO: {_plain(error)}') from error
-        port = compiled.inputs[0]
         self.inputs = {
             each.get_any_name(): tuple(
                 side.get_length() if side.is_static else -1 for side in each.get_partial_shape()
             )
             for each in compiled.inputs
         }
-        self._type = input_type(port.get_element_type().get_type_name(), path)
+        require_input(self.inputs, path)
+        kind = compiled.inputs[0].get_element_type().get_type_name()
+        self._type = input_type(kind, path)
         self._current: object = None
 
     def run(self, image: NDArray[np.float32]) -> Maps:

@@ -47,14 +47,7 @@ class BeitFeatures(FeatureExtractor):
 
         s is 4, 8, 16, 32.  prepared: `prepare(H, W)`; ValueError if it is for another size.
         """
-        size = (image.shape[-2], image.shape[-1])
-        if prepared is None:
-            prepared = self.prepare(*size)
-        elif prepared.size != size:
-            raise ValueError(
-                f'the network was prepared for images of {prepared.size}, got an image of '
-                f'{size} (height, width)'
-            )
+        prepared = self.constants(image, prepared)
         patches = self.patch_embed(image)  # (B, embed_dim, grid height, grid width)
         grid = patches.shape[-2:]
         patches = patches.flatten(2).transpose(1, 2)  # (B, patches, embed_dim)

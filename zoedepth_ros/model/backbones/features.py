@@ -26,6 +26,19 @@ class FeatureExtractor(nn.Module, ABC):
     def prepare(self, height: int, width: int) -> Prepared:
         """Return the constants of forward for this size [px]; differentiable."""
 
+    def constants(self, image: Tensor, prepared: Prepared | None) -> Prepared:
+        """Return `prepared`, or what `prepare` returns for the size of an image (B, 3, H, W).
+
+        Raises ValueError if `prepared` is for another size.
+        """
+        size = (image.shape[-2], image.shape[-1])
+        if prepared is not None and prepared.size != size:
+            raise ValueError(
+                f'the network was prepared for images of {prepared.size}, got an image of '
+                f'{size} (height, width)'
+            )
+        return prepared or self.prepare(*size)
+
     @abstractmethod
     def forward(self, image: Tensor, prepared: Prepared | None = None) -> list[Tensor]:
         """Return the maps, finest first; `prepared`: constants for the size of the image."""

@@ -52,16 +52,9 @@ class FusedBeit(FeatureExtractor):
 
     def forward(self, image: Tensor, prepared: Prepared | None = None) -> list[Tensor]:
         """Return the four maps, finest first."""
-        size = (image.shape[-2], image.shape[-1])
-        if prepared is None:
-            prepared = self.prepare(*size)
-        elif prepared.size != size:
-            raise ValueError(
-                f'the network was prepared for images of {prepared.size}, got an image of '
-                f'{size} (height, width)'
-            )
+        prepared = self.constants(image, prepared)
         side = self.config.patch_size
-        grid = (size[0] // side, size[1] // side)
+        grid = (image.shape[-2] // side, image.shape[-1] // side)
         patches = image.to(self.dtype).reshape(-1, 3, grid[0], side, grid[1], side)
         patches = patches.permute(0, 2, 4, 1, 3, 5)  # (B, rows, columns, 3, side, side)
         tokens = self.patch_embed(patches.flatten(3).flatten(1, 2))  # (B, patches, embed_dim)

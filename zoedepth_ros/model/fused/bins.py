@@ -123,8 +123,10 @@ class FusedAttractor(nn.Module):
         self, reference: AttractorLayer, coarse: nn.Module, fine: nn.Module, layers: Layers
     ) -> None:
         super().__init__()
-        of_coarse, _ = fold(reference.mlp[0], coarse)
-        of_fine, bias = fold(reference.mlp[0], fine, coarse)
+        outer = reference.mlp[0]
+        assert isinstance(outer, nn.Conv2d)
+        of_coarse, _ = fold(outer.weight, outer.bias, coarse)
+        of_fine, bias = fold(outer.weight, outer.bias, fine, coarse)
         self.of_coarse = layers.linear(of_coarse, None)
         self.of_fine = layers.linear(of_fine, bias)
         self.output = layers.pointwise(reference.mlp[2])
@@ -146,12 +148,7 @@ class FusedLogBinomial(nn.Module):
         reference = head.distribution
         weight = reference.hidden.weight.detach().flatten(1)
         on_pixels, on_embedding = torch.split(weight, list(reference.split), dim=1)
-        assert isinstance(embedding, nn.Conv2d)
-        assert embedding.bias is not None
-        folded = on_embedding.double() @ embedding.weight.detach().flatten(1).double()
-        bias = on_embedding.double() @ embedding.bias.detach().double()
-        assert reference.hidden.bias is not None
-        self.embed = layers.linear(folded.float(), (bias + reference.hidden.bias.detach()).float())
+        self.embed = layers.linear(*fold(on_embedding, reference.hidden.bias, embedding))
         self.on_pixels = layers.linear(on_pixels, None)
         self.output = layers.pointwise(reference.output)
         self.temperatures = reference.temperatures
@@ -207,18 +204,24 @@ def size_of(x: Tensor) -> tuple[int, int]:
 
 
 def fold(
-    outer: nn.Module, inner: nn.Module, other: nn.Module | None = None
+    weight: Tensor, bias: Tensor | None, inner: nn.Module, other: nn.Module | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of outer(inner(x) + other(y)) without the term in y."""
-    weights, biases = [], []
-    for conv in (outer, inner, other or inner):
-        assert isinstance(conv, nn.Conv2d)
-        assert conv.bias is not None
-        weights.append(conv.weight.detach().flatten(1).double())
-        biases.append(conv.bias.detach().double())
-    inner_bias = biases[1] + (biases[2] if other is not None else 0.0)
-    bias = biases[0] + weights[0] @ inner_bias
-    return (weights[0] @ weights[1]).float(), bias.float()
+    """Return weight and bias of outer(inner(x) + other(y)) without the term in y.
+
+    weight, bias: of the outer convolution.
+    """
+    assert bias is not None
+    outer, (inner_weight, inner_bias) = weight.detach().flatten(1).double(), _in_double(inner)
+    if other is not None:
+        inner_bias = inner_bias + _in_double(other)[1]
+    folded_bias = bias.detach().double() + outer @ inner_bias
+    return (outer @ inner_weight).float(), folded_bias.float()
+
+
+def _in_double(conv: nn.Module) -> tuple[Tensor, Tensor]:
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    return conv.weight.detach().flatten(1).double(), conv.bias.detach().double()
 
 
 def mlps_of(embeddings: BinEmbeddings) -> list[nn.Sequential]:
