@@ -59,7 +59,7 @@ def test_the_rate_thins_a_video_out(video):
 
 def test_what_is_no_video_is_called_so(tmp_path):
     (tmp_path / 'text.mp4').write_text('no video')
-    with pytest.raises(ValueError, match=r'text\.mp4: no image'):
+    with pytest.raises(ValueError, match=r'text\.mp4: expected an image'):
         list(video_frames(tmp_path / 'text.mp4'))
 
 
