@@ -218,9 +218,9 @@ class PipelineSettings:
     obstacles_ground_slope: float = parameter(
         'obstacles.ground_slope',
         0.03,
-        'Slope [m/m] that is allowed for the ground and for errors of depth. A point is an '
-        'obstacle if it is higher than obstacles.min_height + obstacles.ground_slope x its '
-        'horizontal distance from the camera.',
+        'Increase of the height limit between ground and obstacles with the horizontal distance '
+        'from the camera [m/m], for sloping ground and errors of depth. A point is an obstacle '
+        'if it is higher than obstacles.min_height + obstacles.ground_slope x its distance.',
         limits=(0.0, 1.0),
     )
     obstacles_max_height_m: float = parameter(
