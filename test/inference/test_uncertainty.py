@@ -89,7 +89,10 @@ def test_weights_keep_their_maps_in_their_metadata_or_in_a_file_beside_which_cou
             'format: zoedepth uncertainty 1\nheads: {indoor: {factor: 1}}',
             'indoor: expected .*spread',
         ),
-        (f'format: zoedepth uncertainty 1\n{"x" * 5000}: {{}}\nheads: {{}}', '^.{,400}$'),
+        (
+            f'format: zoedepth uncertainty 1\n? {"x" * 5000}\n: 1\nheads: {{}}',
+            '^.{,400}expected heads and fitted, got .{,300}$',
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_its_name_and_the_reason(
