@@ -93,3 +93,10 @@ def test_the_floor_of_a_drawn_scene_has_the_height_of_its_camera(domain, seed):
     assert ground.height_m == pytest.approx(view.pose.z_m, rel=0.01)
     assert ground.pitch_rad == pytest.approx(view.pose.pitch_rad, abs=0.005)
     assert ground.roll_rad == pytest.approx(view.pose.roll_rad, abs=0.005)
+
+
+@pytest.mark.filterwarnings('error')
+def test_points_of_which_no_two_are_at_one_height_are_no_ground():
+    depth_m = 2.0 ** np.arange(-8.0, 22.0)
+    points_m = np.stack([0.0 * depth_m, 0.5 * depth_m, depth_m], axis=-1).astype(np.float32)
+    assert fit_ground(points_m, tolerance_rad=0.0).trusted is None

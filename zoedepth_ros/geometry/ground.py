@@ -325,7 +325,10 @@ def _tilt_rad(planes: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[n
 def _known_direction(
     points: NDArray[np.float64], up: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """Return the plane with a known normal at the lowest height with many points."""
+    """Return the plane with a known normal at the lowest height with many points.
+
+    None if no two levels of the points are alike.
+    """
     drop_m = -(points @ up)
     drop_m = drop_m[drop_m > 1e-3]
     if len(drop_m) < MIN_POINTS:
@@ -334,6 +337,8 @@ def _known_direction(
     level_m = levels[int(np.argmax(_score(drop_m[:, None] / levels)))]
     for _ in range(5):
         near = drop_m[np.abs(drop_m / level_m - 1.0) < INLIER_ERROR]
+        if not len(near):
+            return None
         level_m = float(np.median(near))
     return -up / level_m
 

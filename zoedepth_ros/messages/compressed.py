@@ -33,8 +33,8 @@ def compressed_depth(
 ) -> Any:
     """Compress depth (H, W): float32 in metres, or uint16 in millimetres.
 
-    Unknown, infinite and too-far depth (max_m or more) becomes 0, and so does float32 depth too
-    near for 16 bits: below 0.16 m at a quantization of 100.
+    Unknown, infinite and too-far depth (float32: max_m or more; uint16: more than max_m) becomes
+    0, and so does float32 depth too near for 16 bits: below 0.16 m at a quantization of 100.
     """
     if pixels.dtype == np.uint16:
         encoding, values, a, b = '16UC1', _without_far(pixels, max_m), 0.0, 0.0
