@@ -49,7 +49,7 @@ def read_text(path: Path, limit_bytes: int = SETTINGS_BYTES) -> str:
             raise ValueError('expected a file, got a device or a pipe')
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
-        raise ValueError(f'expected at most {limit_bytes:,} bytes')
+        raise ValueError(f'expected a file of at most {limit_bytes:,} bytes, got a larger one')
     try:
         return data.decode('utf-8-sig')
     except UnicodeDecodeError as error:
