@@ -89,7 +89,7 @@ def test_the_head_can_be_forced(network, tree):
 
 def test_the_model_is_built_as_requested_in_full_precision_by_default(network, tree):
     assert folder(tree, '--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu') == 0
-    assert network.arguments == ('ZoeD_tiny_NK', 'random', 'cpu', 'fp32')
+    assert network.arguments == ('ZoeD_tiny_NK', 'random', 'cpu', 'fp32', 'metric', False)
 
 
 @pytest.mark.parametrize(

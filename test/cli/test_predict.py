@@ -97,19 +97,13 @@ def test_options_reach_the_predictor(folder, tmp_path, fake):
         '--device', 'cpu', '--precision', 'fp32', '--preprocessing', 'official', '--flip',
         '--head', 'outdoor',
     )  # fmt: skip
-    assert fake.arguments == (
-        ('ZoeD_tiny_N', 'w.pt', 'cpu', 'fp32', 'official'),
-        {'flip_augmentation': True},
-    )
+    assert fake.arguments == (('ZoeD_tiny_N', 'w.pt', 'cpu', 'fp32', 'official', True), {})
     assert fake.requested_heads == ['outdoor']
 
 
 def test_the_defaults_are_the_released_model_and_its_own_weights(folder, tmp_path, fake):
     predict(folder / 'a.png', '--out', tmp_path / 'out')
-    assert fake.arguments == (
-        ('ZoeD_M12_NK', None, 'auto', 'auto', 'metric'),
-        {'flip_augmentation': False},
-    )
+    assert fake.arguments == (('ZoeD_M12_NK', None, 'auto', 'auto', 'metric', False), {})
     assert fake.requested_heads == ['auto']
 
 

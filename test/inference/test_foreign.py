@@ -499,7 +499,7 @@ def test_other_options_of_a_predictor_are_refused_and_those_of_a_file_are_not(tm
     path = write_network(tmp_path / 'net.onnx', contract())
     assert open_predictor('', path, precision='fp32', preprocessing='metric').precision == 'fp32'
     for option in ({'preprocessing': 'official'}, {'flip_augmentation': True}):
-        with pytest.raises(ValueError, match="expected preprocessing 'metric' and no flip"):
+        with pytest.raises(ValueError, match="allows only preprocessing 'metric' and no flip"):
             open_predictor('', path, **option)
 
 

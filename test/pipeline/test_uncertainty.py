@@ -138,7 +138,7 @@ def test_the_messages_have_the_field_std_after_the_others():
             made = process(names, corridor_m(), cloud__uncertainty=True, **values)
             cloud = made[POINTS]
             if organized:
-                messages.array(POINTS, cloud.points.shape)[...] = cloud.points
+                messages.array(POINTS, cloud.points.shape, np.float32)[...] = cloud.points
             msg = messages.message(cloud, header)
             assert layout(msg) == (fields, step)
             assert msg.row_step == step * msg.width
@@ -153,5 +153,5 @@ def test_the_messages_have_the_field_std_after_the_others():
             )
             assert layout(messages.message(made[CLEARING], header)) == (XYZ, 16)
     plain = process({POINTS}, corridor_m())[POINTS]
-    messages.array(POINTS, plain.points.shape)[...] = plain.points
+    messages.array(POINTS, plain.points.shape, np.float32)[...] = plain.points
     assert layout(messages.message(plain, header)) == ([*XYZ, ('rgb', 12)], 16)

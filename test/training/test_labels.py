@@ -198,7 +198,7 @@ def test_parameters_that_are_frozen_keep_their_values_and_others_learn(tmp_path)
     ('stage', 'n_processes', 'words'),
     [
         ({'frozen': ['backbone.', 'decode.']}, 1, "'metric': no parameter .* with 'decode.'"),
-        ({'image_size': [64, 0]}, 1, 'must be multiples of 32, got 64 x 0'),
+        ({'image_size': [64, 0]}, 1, 'must be positive multiples of 32, got 64 x 0'),
         ({}, 3, 'batch_size 4 is not a multiple of 3 processes'),
     ],
 )
