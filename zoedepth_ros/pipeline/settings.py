@@ -165,8 +165,8 @@ class PipelineSettings:
     filter_flicker: bool = parameter(
         'filter.flicker',
         False,
-        'Remove flicker from depth: keep the scale of depth constant from image to image while the '
-        'camera and the scene stand still. The filter adds no delay.',
+        'Remove flicker from depth: keep the scale of depth constant from image to image while '
+        'the camera and the scene stand still. The filter adds no delay.',
     )
     # ---- clouds ----------------------------------------------------------------------------
     cloud_rate_hz: float = parameter(
