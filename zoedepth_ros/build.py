@@ -21,7 +21,7 @@ from zoedepth_ros.inference.runtimes.optimize import OptimizedNetwork, check_opt
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps, read_maps
 from zoedepth_ros.model.config import ModelConfig
 from zoedepth_ros.model.presets import preset
-from zoedepth_ros.model.training_camera import training_camera
+from zoedepth_ros.model.training_camera import read_training_camera
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.fetch import fetch
@@ -172,7 +172,7 @@ def build_network(config: ModelConfig, weights: str) -> LoadedNetwork:
     report = load_weights(network, path)
     warning = report.metadata.get('trained_on', '')
     try:
-        hfov_rad, exponent = training_camera(report.metadata)
+        hfov_rad, exponent = read_training_camera(report.metadata)
     except ValueError as error:
         raise WeightsError(f'{path}: {error}') from error
     maps = read_maps(path, report.metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -311,10 +312,10 @@ def cuda_index(device: str) -> int | None:
     """
     if device in (AUTO, 'cpu'):
         return None
-    kind, _, index = device.partition(':')
-    if kind != 'cuda' or not (index.isdecimal() or device == kind):
+    found = re.fullmatch('cuda(?::([0-9]+))?', device)
+    if found is None:
         raise ValueError(f'unknown device {device!r}: expected auto, cpu, cuda or cuda:N')
-    return int(index or 0)
+    return int(found[1] or 0)
 
 
 def check_head(head: str, heads: tuple[str, ...]) -> None:

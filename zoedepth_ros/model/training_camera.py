@@ -14,7 +14,7 @@ FOCAL_EXPONENT_KEY = 'focal_exponent'
 """Metadata key: exponent of the ratio of focal lengths in the focal correction."""
 
 
-def training_camera(metadata: Mapping[str, str]) -> tuple[float, float]:
+def read_training_camera(metadata: Mapping[str, str]) -> tuple[float, float]:
     """Return the training camera's horizontal field of view [rad] and the focal exponent.
 
     By default 0 (unknown) and 1.  Raises ValueError for other values than the message lists.

@@ -25,7 +25,7 @@ from zoedepth_ros.media.sample import DOMAINS
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION
-from zoedepth_ros.training.run import INHERITED
+from zoedepth_ros.training.run import inherited_metadata
 from zoedepth_ros.weights.known_weights import EMBEDDED_FOLDER
 from zoedepth_ros.weights.load import load_weights, save_weights, set_metadata
 
@@ -70,7 +70,7 @@ def embed(
     loaded = load_weights(network, weights)
     folder.mkdir(parents=True, exist_ok=True)
     scratch, path = folder / f'{model}.new', folder / f'{model}.safetensors'
-    inherited = {key: loaded.metadata[key] for key in INHERITED if key in loaded.metadata}
+    inherited = inherited_metadata(loaded.metadata)
     facts = {**inherited, **origin(recipe, inherited.get('notice', '')), 'trained_on': WARNING}
     try:
         save_weights(network, scratch, facts, dtype=torch.float16)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +135,13 @@ INHERITED = (TRAINING_HFOV_KEY, FOCAL_EXPONENT_KEY, 'trained_on', 'licence', 'no
 """Metadata that results inherit from the initial weights."""
 
 
+def inherited_metadata(
+    metadata: Mapping[str, str], keys: Sequence[str] = INHERITED
+) -> dict[str, str]:
+    """Return those of the keys that the metadata of the weights has."""
+    return {key: metadata[key] for key in keys if key in metadata}
+
+
 def start_from(model: ZoeDepth, config: TrainingConfig) -> dict[str, str]:
     """Load the initial weights into a network, and return the inherited metadata.
 
@@ -150,9 +157,9 @@ def start_from(model: ZoeDepth, config: TrainingConfig) -> dict[str, str]:
     relative = config.weights_part == 'relative'
     if relative or read_checkpoint(path).variant.architecture == 'relative':
         report = load_relative_weights(model, path)
-        return {key: report.metadata[key] for key in INHERITED[2:] if key in report.metadata}
+        return inherited_metadata(report.metadata, INHERITED[2:])
     report = load_weights(model, path)
-    return {key: report.metadata[key] for key in INHERITED if key in report.metadata}
+    return inherited_metadata(report.metadata)
 
 
 def weights_path(name: str) -> Path:

@@ -28,7 +28,7 @@ from zoedepth_ros.inference.runtimes.agreement import check_reference, expected_
 from zoedepth_ros.inference.runtimes.foreign import ForeignPredictor
 from zoedepth_ros.inference.runtimes.session import Maps, Session
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps, read_maps
-from zoedepth_ros.model.training_camera import training_camera
+from zoedepth_ros.model.training_camera import read_training_camera
 
 TORCH = 'torch'
 BACKENDS: Mapping[str, str] = {
@@ -145,7 +145,7 @@ class ExportedPredictor(SingleImagePredictor):
             )
         self.size = (int(sides[0]), int(sides[1]))
         try:
-            self.training_hfov_rad, self.focal_exponent = training_camera(about)
+            self.training_hfov_rad, self.focal_exponent = read_training_camera(about)
         except ValueError as error:
             raise ValueError(f'{origin}: {error}') from error
         self.model_name, self.heads = about['model'], tuple(about['head'].split(','))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from zoedepth_ros.inference.fallback import PredictorSettings
+from zoedepth_ros.inference.result import cuda_index
 from zoedepth_ros.pipeline.parameter import (
     MAX_RANGE_M,
     MAX_RATE_HZ,
@@ -32,7 +33,11 @@ def check_network_side(value: int) -> str | None:
 
 def check_device(value: str) -> str | None:
     """Return why a text names no device, or None."""
-    return None if re.fullmatch('auto|cpu|cuda(:[0-9]+)?', value) else _DEVICES
+    try:
+        cuda_index(value)
+    except ValueError:
+        return _DEVICES
+    return None
 
 
 def check_cameras(names: tuple[str, ...]) -> str | None:
