@@ -90,7 +90,7 @@ def test_a_handle_that_cannot_be_made_in_a_working_context_means_too_little_memo
 
 
 def test_reasons_are_one_line_without_the_advice_of_torch():
-    assert short_reason(RuntimeError(FULL)) == FULL.split(' Of the')[0]
+    assert short_reason(RuntimeError(FULL)) == FULL.split('. Of the')[0]
     assert short_reason(RuntimeError('')) == 'RuntimeError'
     assert len(short_reason(RuntimeError('x' * 1000))) == 200
 

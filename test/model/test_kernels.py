@@ -99,6 +99,19 @@ def test_without_triton_a_gpu_runs_the_operators_of_torch(monkeypatch, caplog):
     )
 
 
+def test_an_error_while_kernels_are_loaded_is_one_line_without_the_advice_of_torch(
+    monkeypatch, caplog
+):
+    def fail(device):
+        raise RuntimeError('CUDA error: no kernel image\nCompile with `TORCH_USE_CUDA_DSA`.')
+
+    monkeypatch.setattr(importlib.import_module(MODULE), 'BinKernels', fail)
+    with caplog.at_level('INFO'):
+        assert bin_operators(FP16, torch.device('cuda')) is None
+    (record,) = caplog.records
+    assert record.getMessage().endswith('more slowly: CUDA error: no kernel image')
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
 def test_a_gpu_computes_the_bins_with_kernels():

@@ -168,5 +168,6 @@ def bin_operators(dtype: torch.dtype, device: torch.device) -> BinOperators | No
 
         return BinKernels(device)
     except Exception as error:  # no Triton, no C compiler for it, an unknown GPU, wrong numbers
-        _logger.info('the metric bins run without compiled kernels, more slowly: %s', error)
+        reason = str(error).partition('\n')[0] or repr(error)  # torch adds advice below
+        _logger.info('the metric bins run without compiled kernels, more slowly: %s', reason)
         return None
