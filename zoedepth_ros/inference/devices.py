@@ -103,7 +103,7 @@ def kind_of(error: BaseException) -> type[InferenceError] | None:
 
 
 def short_reason(error: BaseException) -> str:
-    """Return the first line of an error, without torch's paragraph about memory and a full stop."""
+    """Return the first line of an error: no advice of torch on memory, no full stop."""
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
     text = _ADVICE.split(first_line)[0].removesuffix('.')
     return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 1] + '…'
