@@ -90,8 +90,8 @@ def test_only_errors_that_are_not_written_for_users_are_reported_with_their_clas
     ('text', 'reason'),
     [
         (BOMB, r'line 2: YAML aliases \(\*name\) are not allowed'),
-        ('[' * 20_000, 'line 1: nested too deep'),
-        ('a: ' + '{b: ' * 60 + '}' * 60, 'line 1: nested too deep'),
+        ('[' * 20_000, 'line 1: the values are nested too deeply'),
+        ('a: ' + '{b: ' * 60 + '}' * 60, 'line 1: the values are nested too deeply'),
         ('a: [1,\nb: 2', 'line 2: '),
         ('a: !!python/object/apply:os.system [x]', 'line 1: could not determine a constructor'),
         ('a: "\x00"', 'special characters are not allowed'),
@@ -116,7 +116,7 @@ def test_plain_yaml_and_json_are_read():
     merged = 'a: &x {c: 1, d: 1}\nb: {<<: *x, c: 2}'
     assert parse_yaml(merged, aliases=True)['b'] == {'c': 2, 'd': 1}
     assert parse_json('{"a": [1]}') == {'a': [1]}
-    with pytest.raises(ValueError, match='nested too deep'):
+    with pytest.raises(ValueError, match='nested too deeply'):
         parse_json('[' * 10 * sys.getrecursionlimit())
 
 

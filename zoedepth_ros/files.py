@@ -76,7 +76,7 @@ def parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError('nested too deep') from None
+        raise ValueError('the values are nested too deeply') from None
 
 
 def json_text(values: Any) -> str:
@@ -275,7 +275,7 @@ class _Loader(yaml.SafeLoader):
         self._nested += 1
         if self._nested > _MOST_NESTED:
             mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(None, None, 'nested too deep', mark)
+            raise yaml.composer.ComposerError(None, None, 'the values are nested too deeply', mark)
         node = super().compose_node(parent, index)
         self._nested -= 1
         return node

@@ -160,7 +160,7 @@ def test_the_rate_is_kept_and_the_rest_only_copied(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(10))  # 10 Hz
     report = convert(source, tmp_path / 'out.mcap', depth_rate_hz=5.0, cloud_rate_hz=5.0)
     assert (report.images, report.depths) == (10, 5)
-    assert report.skipped == {'left out to keep depth.rate and cloud.rate': 5}
+    assert report.skipped == {'not processed, to keep to depth.rate and cloud.rate': 5}
 
 
 def test_a_broken_image_is_counted_and_the_others_get_depth(tmp_path):
@@ -237,7 +237,7 @@ def test_wrong_topics_are_refused_before_any_work(tmp_path, options, message):
 
 def test_nothing_is_overwritten_unasked(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    with pytest.raises(RecordingError, match='is the recording IN itself'):
+    with pytest.raises(RecordingError, match='is the input recording itself'):
         convert(source, source)
     (tmp_path / 'out.mcap').write_bytes(b'precious')
     with pytest.raises(RecordingError, match='exists; --overwrite'):

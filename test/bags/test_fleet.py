@@ -79,10 +79,13 @@ def test_damage_of_every_kind_stops_no_later_recording(tmp_path):
     assert str(file) in results['broken']
     assert results['deep'].depths == 2
     assert results['deep'].damage == [
-        f'{deep}/metadata.yaml: cannot be read: line 1: nested too deep; '
+        f'{deep}/metadata.yaml: cannot be read: line 1: the values are nested too deeply; '
         'all recordings in the folder are read instead'
     ]
-    assert f'{empty}/metadata.yaml: cannot be read: line 1: nested too deep' in results['empty']
+    assert (
+        f'{empty}/metadata.yaml: cannot be read: line 1: the values are nested too deeply'
+        in results['empty']
+    )
     assert results['good.mcap'].depths == 1
 
 

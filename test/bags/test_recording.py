@@ -261,10 +261,10 @@ def test_a_database_with_broken_pages_gives_the_other_messages(tmp_path, start, 
     ('name', 'content', 'message'),
     [
         ('a.mcap', b'text, no recording at all', 'a.mcap: not an MCAP file'),
-        ('a.db3', b'text, no recording at all' * 200, 'a.db3: not a recording of rosbag2'),
+        ('a.db3', b'text, no recording at all' * 200, 'a.db3 is not a recording of rosbag2'),
         ('a.bag', b'#ROSBAG V2.0', 'ROS 1; convert it first: rosbags-convert'),
         ('a.txt', b'', 'expected an .mcap or .db3 file'),
-        ('a.db3.zstd', b'xx', 'a.db3.zstd: not a recording of rosbag2'),
+        ('a.db3.zstd', b'xx', 'a.db3.zstd is not a recording of rosbag2'),
     ],
 )
 def test_what_is_no_recording_is_called_so(tmp_path, name, content, message):
@@ -313,7 +313,7 @@ def test_an_empty_folder_and_a_missing_file_are_called_so(tmp_path):
     ):
         messages(tmp_path)
     for name in ('nothing.mcap', 'nothing.bag'):
-        with pytest.raises(FileNotFoundError, match='no such recording'):
+        with pytest.raises(FileNotFoundError, match='this recording does not exist'):
             messages(tmp_path / name)
 
 
@@ -649,7 +649,7 @@ def test_a_chunk_that_would_fill_the_memory_is_refused(tmp_path):
             body += struct.pack('<Q', len(packed)) + packed
             file.write(b'\x06' + struct.pack('<Q', len(body)) + body)
             writer.finish()
-        with pytest.raises(DamagedRecordingError, match='this chunk '):
+        with pytest.raises(DamagedRecordingError, match=' a chunk '):
             messages(path)
         assert messages(path, recover=True) == []
 
@@ -680,10 +680,12 @@ def test_a_view_that_never_ends_is_no_recording(tmp_path, recover):
                 FROM topics;
         """)
     database.close()
-    with pytest.raises(RecordingError, match='a.db3: not a recording of rosbag2: .* is a view'):
+    with pytest.raises(
+        RecordingError, match='a.db3 is not a recording of rosbag2: .* is a database view'
+    ):
         messages(path, recover=recover)
     shutil.copy(path, tmp_path / 'b.db3')
-    with pytest.raises(RecordingError, match='is a view'):
+    with pytest.raises(RecordingError, match='is a database view'):
         messages(tmp_path, recover=recover)
 
 
@@ -695,11 +697,11 @@ def test_rows_and_topics_of_another_form_are_damage(tmp_path):
         database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (9, 1, x'00')")
         database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (1, -1, x'00')")
     database.close()
-    with pytest.raises(DamagedRecordingError, match='some rows of the table messages'):
+    with pytest.raises(DamagedRecordingError, match='some rows of the database table `messages`'):
         messages(folder)
     assert messages(folder, recover=True) == many(5)
     with sqlite3.connect(file) as database:
         database.execute('ALTER TABLE topics RENAME COLUMN type TO kind')
     database.close()
-    with pytest.raises(RecordingError, match=r"the table topics lacks the columns \['type'\]"):
+    with pytest.raises(RecordingError, match=r"table `topics` lacks the columns \['type'\]"):
         messages(folder)

@@ -54,7 +54,7 @@ def test_a_target_beyond_the_range_of_the_head_is_refused(image, tmp_path, use, 
     code, out = calibrate(image, tmp_path, '--distance', '11.0')
     assert code != 0
     assert not out.exists()
-    assert 'nearer than 10 m, the range of this head' in capsys.readouterr().out
+    assert 'within 10 m, the range of this head' in capsys.readouterr().out
 
 
 def test_without_a_box_the_middle_of_the_image_is_the_target(image, tmp_path, use):

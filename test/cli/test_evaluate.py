@@ -108,11 +108,11 @@ def test_the_default_model_for_rendered_scenes_is_the_one_in_the_package(
 def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, tree, capsys):
     (tree / 'depth/b.png').write_bytes(b'no')
     assert folder(tree) == 2
-    assert 'depth/b.png: not an image' in capsys.readouterr().err
+    assert 'depth/b.png: the file is not an image' in capsys.readouterr().err
     assert folder(tree, '--skip-damaged') == 0
     printed = capsys.readouterr().out
     assert '2 images' in printed
-    assert '1 more images were skipped' in printed
+    assert 'left out: 1 images that cannot be read' in printed
     assert 'depth/b.png' in printed
 
 

@@ -55,7 +55,7 @@ def test_a_scale_source_that_needs_messages_is_refused_where_there_are_images_on
     with pytest.raises(ValueError, match=f'{unused}: expected off or height'):
         settings_by(tmp_path, '    depth.max: 4.0\n', '--scale-source', source)
     assert settings_by(tmp_path, f'    scale.source: {source}\n').scale_source == 'off'
-    assert f'{unused}; it does not estimate the scale' in capsys.readouterr().err
+    assert f'{unused}; the scale is not estimated' in capsys.readouterr().err
     text = f'    scale.source: {source}\n'
     assert settings_by(tmp_path, text, scale_sources=(source,)).scale_source == source
     assert capsys.readouterr().err == ''

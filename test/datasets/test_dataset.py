@@ -31,10 +31,12 @@ def test_a_damaged_or_missing_file_stops_and_is_named_with_what_was_expected(tmp
     _tree(tmp_path)
     dataset = Folder(tmp_path, domain='indoor')
     with pytest.raises(
-        DatasetError, match=r'^folder: .*rgb/b\.png: damaged .*; expected an image'
+        DatasetError, match=r'^folder: .*rgb/b\.png: the file is damaged .*; expected an image'
     ):
         dataset[1]
-    with pytest.raises(DatasetError, match=r'depth/c\.png: no such file; expected a 16-bit PNG'):
+    with pytest.raises(
+        DatasetError, match=r'depth/c\.png: the file does not exist; expected a 16-bit PNG'
+    ):
         dataset[2]
     with pytest.raises(DatasetError, match=r'rgb/b\.png'):
         list(dataset)
@@ -59,14 +61,14 @@ def test_depth_of_eight_bits_is_refused(tmp_path):
 def test_depth_of_another_size_than_its_image_is_refused(tmp_path):
     write_image(tmp_path / 'rgb/a.png', gray(4, 4))
     write_png16(tmp_path / 'depth/a.png', np.full((4, 5), 10))
-    with pytest.raises(DatasetError, match=r'\(4, 5\) for an image of \(4, 4\)'):
+    with pytest.raises(DatasetError, match=r'size \(4, 5\); expected \(4, 4\) as the image'):
         Folder(tmp_path, domain='indoor')[0]
 
 
 def test_a_text_file_in_the_place_of_an_image_is_refused(tmp_path):
     (tmp_path / 'rgb/rgb').mkdir(parents=True)
     (tmp_path / 'rgb/rgb/a.jpg').write_text('not an image')
-    with pytest.raises(DatasetError, match='not an image'):
+    with pytest.raises(DatasetError, match='the file is not an image'):
         SunRgbd(tmp_path)[0]
 
 
@@ -115,7 +117,7 @@ def test_an_image_too_large_to_decode_is_skipped_on_request_like_a_damaged_one(t
     write_png16(tmp_path / 'depth/a.png', np.full((4, 4), 1000))
     dataset = Folder(tmp_path, domain='indoor', skip_damaged=True)
     assert list(dataset) == []
-    assert 'rgb/a.png: damaged' in str(dataset.skipped[0])
+    assert 'rgb/a.png: the file is damaged' in str(dataset.skipped[0])
 
 
 def test_depth_beyond_sixteen_bits_under_the_name_of_a_png_is_refused(tmp_path):
@@ -128,9 +130,9 @@ def test_depth_beyond_sixteen_bits_under_the_name_of_a_png_is_refused(tmp_path):
 
 
 def test_a_root_that_is_missing_or_empty_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match='no such folder'):
+    with pytest.raises(DatasetError, match='the folder does not exist'):
         SunRgbd(tmp_path / 'nowhere')
-    with pytest.raises(DatasetError, match=r'no image found; expected files rgb/rgb/\*'):
+    with pytest.raises(DatasetError, match=r'no image was found; expected files named rgb/rgb/\*'):
         SunRgbd(tmp_path)
 
 
@@ -185,7 +187,7 @@ def test_opening_names_itself_when_nothing_is_there(tmp_path, name):
         domain='indoor' if name == 'folder' else '',
         split_list=listing if name in ('nyu', 'kitti', 'vkitti2') else None,
     )
-    with pytest.raises(ValueError, match=f'^{name}: .*nowhere: no such folder'):
+    with pytest.raises(ValueError, match=f'^{name}: .*nowhere: the folder does not exist'):
         open_dataset(name, options)
 
 

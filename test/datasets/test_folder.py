@@ -39,7 +39,7 @@ def test_a_folder_may_have_its_own_steps_and_camera(tmp_path):
 def test_a_bad_camera_file_is_named(tmp_path, text):
     write_image(tmp_path / 'rgb/a.png', gray(2, 3))
     (tmp_path / 'camera.json').write_text(text)
-    with pytest.raises(DatasetError, match=r'camera\.json: damaged'):
+    with pytest.raises(DatasetError, match=r'camera\.json: the file is damaged'):
         Folder(tmp_path, domain='indoor')
 
 
@@ -54,7 +54,7 @@ def test_a_camera_file_that_describes_no_camera_is_refused(tmp_path, change, wor
     write_image(tmp_path / 'rgb/a.png', gray(2, 3))
     camera = {'fx_px': 2, 'fy_px': 2, 'cx_px': 1, 'cy_px': 0.5, 'width': 3, 'height': 2}
     (tmp_path / 'camera.json').write_text(json.dumps({**camera, **change}))
-    with pytest.raises(DatasetError, match=rf'camera\.json: damaged \(.*{words}'):
+    with pytest.raises(DatasetError, match=rf'camera\.json: the file is damaged \(.*{words}'):
         Folder(tmp_path, domain='indoor')
 
 
@@ -89,7 +89,7 @@ def test_depth_of_the_stored_size_beside_an_image_on_its_side_is_refused(tmp_pat
     (tmp_path / 'rgb').mkdir()
     Image.fromarray(gray(16, 24)).save(tmp_path / 'rgb/a.png', exif=exif)
     write_png16(tmp_path / 'depth/a.png', np.full((16, 24), 2000))
-    with pytest.raises(DatasetError, match=r'depth of size \(16, 24\) for an image of \(24, 16'):
+    with pytest.raises(DatasetError, match=r'size \(16, 24\); expected \(24, 16\) as the image'):
         Folder(tmp_path, domain='indoor')[0]
 
 
@@ -99,5 +99,5 @@ def test_images_of_sixteen_bits_are_refused_not_read_too_dark_or_white(tmp_path,
     deep = np.full((4, 4, channels), 2000, np.uint16)
     cv2.imwrite(str(tmp_path / 'rgb/a.png'), deep)
     write_png16(tmp_path / 'depth/a.png', np.full((4, 4), 2000))
-    with pytest.raises(DatasetError, match='more than 8 bits per value'):
+    with pytest.raises(DatasetError, match='the values have more than 8 bits'):
         Folder(tmp_path, domain='indoor')[0]

@@ -66,13 +66,16 @@ def test_a_missing_list_is_answered_with_where_to_get_it(tmp_path):
 def test_a_bad_line_of_the_list_is_named(tmp_path, line):
     listing = tmp_path / 'list.txt'
     listing.write_text(f'x.png y.png 518.8\n{line}\n')
-    with pytest.raises(DatasetError, match=f'line 2 is {line!r}'):
+    with pytest.raises(DatasetError, match=f'line 2, not counting empty lines, is {line!r}'):
         Nyu(tmp_path, listing)
 
 
 @pytest.mark.parametrize(
     ('content', 'words'),
-    [(b'\n', 'no image found or listed'), (b'\xff.png b.png 1', r'list\.txt: damaged')],
+    [
+        (b'\n', 'the data set has no image'),
+        (b'\xff.png b.png 1', r'list\.txt: the file is damaged'),
+    ],
 )
 def test_a_list_of_nothing_or_of_another_encoding_is_named(tmp_path, content, words):
     listing = tmp_path / 'list.txt'
@@ -138,7 +141,7 @@ def test_kitti_may_lie_in_one_folder(tmp_path):
 def test_an_image_too_small_for_the_crop_is_refused(tmp_path):
     listing = kitti__tree(tmp_path)
     write_image(tmp_path / 'raw' / KITTI_PICTURE, position_image(351, 1242))
-    with pytest.raises(DatasetError, match='351 x 1242; expected at least 352 x 1216'):
+    with pytest.raises(DatasetError, match='351 x 1242 px .*; expected at least 352 x 1216 px'):
         Kitti(tmp_path, listing)[0]
 
 

@@ -87,5 +87,5 @@ def test_vkitti2_takes_a_given_split(tmp_path):
     listing = tmp_path / 'mine.txt'
     listing.write_text('\n'.join(map(str, frames)))
     assert len(VirtualKitti2(tmp_path, listing)) == 2
-    with pytest.raises(DatasetError, match=r'gone\.txt: no such file'):
+    with pytest.raises(DatasetError, match=r'gone\.txt: the file does not exist'):
         VirtualKitti2(tmp_path, tmp_path / 'gone.txt')

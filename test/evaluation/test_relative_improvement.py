@@ -72,7 +72,7 @@ NOT_SCORES = (
 )
 def test_a_file_that_is_no_report_is_named(tmp_path, text):
     (tmp_path / 'a.json').write_text(text)
-    with pytest.raises(ValueError, match=r'a\.json: not a report'):
+    with pytest.raises(ValueError, match=r'a\.json is not a report'):
         read_scores([str(tmp_path / 'a.json')])
 
 

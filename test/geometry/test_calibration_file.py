@@ -160,7 +160,7 @@ def test_of_several_cameras_one_is_chosen_by_its_name(tmp_path):
     assert read_chosen_calibration(f'{path}:cam1').k[0] == 460.0
     for text, complaint in (
         (str(path), 'contains the cameras cam0, cam1'),
-        (f'{path}:cam7', "no camera 'cam7'"),
+        (f'{path}:cam7', "there is no camera 'cam7'"),
     ):
         with pytest.raises(CameraError, match=complaint):
             read_chosen_calibration(text)
@@ -170,8 +170,8 @@ def test_of_several_cameras_one_is_chosen_by_its_name(tmp_path):
     ('content', 'complaint'),
     [
         ('<?xml version="1.0"?><opencv_storage></opencv_storage>', 'got XML'),
-        ('{"a": \t', 'not JSON'),
-        ('a: [1, 2', 'not YAML: line 1'),
+        ('{"a": \t', 'the file is not JSON'),
+        ('a: [1, 2', 'the file is not YAML: line 1'),
         ('just words', EXPECTED[:20]),
         ({'a': 1, 'b': 2}, r"got \['a', 'b'\]"),
         ([], EXPECTED[:20]),

@@ -206,7 +206,9 @@ def test_an_output_of_a_head_is_not_taken_from_another_image(onnx_file):
     expected = first['depth_m_indoor']
     session.run(to_network(255 - RGB, SIZE))
     np.testing.assert_array_equal(first['depth_m_indoor'], expected)  # already computed
-    with pytest.raises(InferenceError, match='depth_m_outdoor was read after the run of another'):
+    with pytest.raises(
+        InferenceError, match='depth_m_outdoor was read after the network ran on another'
+    ):
         first['depth_m_outdoor']
 
 

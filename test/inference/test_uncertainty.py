@@ -83,15 +83,15 @@ def test_weights_keep_their_maps_in_their_metadata_or_in_a_file_beside_which_cou
     [
         ('a: [', 'network.uncertainty.yaml: .*'),
         ('heads: {}', 'network.uncertainty.yaml: expected "format: zoedepth uncertainty 1"'),
-        ('format: zoedepth uncertainty 1\nheds: {}', 'expected heads and fitted, got'),
-        ('format: zoedepth uncertainty 1\nheads: {3: {}}', 'expected names of heads, got 3'),
+        ('format: zoedepth uncertainty 1\nheds: {}', 'expected the keys heads and fitted, got'),
+        ('format: zoedepth uncertainty 1\nheads: {3: {}}', 'expected the name of a head, got 3'),
         (
             'format: zoedepth uncertainty 1\nheads: {indoor: {factor: 1}}',
             'indoor: expected .*spread',
         ),
         (
             f'format: zoedepth uncertainty 1\n? {"x" * 5000}\n: 1\nheads: {{}}',
-            '^.{,400}expected heads and fitted, got .{,300}$',
+            '^.{,400}expected the keys heads and fitted, got .{,300}$',
         ),
     ],
 )

@@ -93,7 +93,10 @@ def renamed(msg, index, **changes):
 @pytest.mark.parametrize(
     ('msg', 'words'),
     [
-        (cloud([POINTS], fields=[]), 'no field x and y and z: expected x, y and z, got none'),
+        (
+            cloud([POINTS], fields=[]),
+            'the cloud has no field x and y and z: expected x, y and z, got none',
+        ),
         (renamed(cloud([POINTS]), 2, name='depth'), 'no field z: .* got x, y, depth'),
         (renamed(cloud([POINTS]), 1, datatype=PointField.INT32), 'field y: .* got datatype 5'),
         (renamed(cloud([POINTS]), 1, datatype=99), 'field y: .* got datatype 99'),

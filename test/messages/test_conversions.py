@@ -243,10 +243,10 @@ HALF = len(JPEG) // 2
 def test_a_jpeg_that_is_closed_without_its_last_rows_is_refused(tmp_path, data):
     whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert (whole[-8:, -8:] == 128).all(), 'OpenCV does not fill up in grey'
-    with pytest.raises(ConversionError, match='last rows of the image are missing'):
+    with pytest.raises(ConversionError, match='its last rows are missing'):
         rgb_of(compressed(data))
     (tmp_path / 'p.jpg').write_bytes(data)
-    with pytest.raises(ImageFileError, match='last rows of the image are missing'):
+    with pytest.raises(ImageFileError, match='its last rows are missing'):
         read_image(tmp_path / 'p.jpg')
 
 

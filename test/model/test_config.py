@@ -63,8 +63,14 @@ BACKBONE = {'embed_dim': 32, 'depth': 4, 'num_heads': 4, 'channels': (8, 8, 8, 8
 @pytest.mark.parametrize(
     ('wrong', 'message'),
     [
-        (lambda: BeitConfig(**BACKBONE, taps=(0, 1, 2, 4)), 'taps: expected blocks 0 to 3, got 4'),
-        (lambda: BeitConfig(**BACKBONE, taps=(0, 2, 1, 3)), 'taps must increase'),
+        (
+            lambda: BeitConfig(**BACKBONE, taps=(0, 1, 2, 4)),
+            'taps must be blocks from 0 to 3, got 4',
+        ),
+        (
+            lambda: BeitConfig(**BACKBONE, taps=(0, 2, 1, 3)),
+            'taps .numbers of blocks. must be 0 or more and increase',
+        ),
         (
             lambda: BeitConfig(**BACKBONE | {'num_heads': 5}, taps=(0, 1, 2, 3)),
             'embed_dim must be a multiple of num_heads, got 32 and 5',
@@ -110,5 +116,5 @@ def test_parts_that_do_not_fit_together_are_refused(
     ],
 )
 def test_settings_with_other_fields_are_refused(change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match='not the settings of a model'):
+    with pytest.raises(ValueError, match='the settings of the model are not valid'):
         ModelConfig.from_dict(preset('ZoeD_tiny_N').to_dict() | change)

@@ -161,7 +161,7 @@ def test_a_policy_goes_on_from_the_state_of_another_one():
         )
     assert resumed == expected
     assert {head for head, _ in expected} == {'indoor', 'outdoor'}
-    with pytest.raises(ValueError, match='expected a state of the heads'):
+    with pytest.raises(ValueError, match='expected a saved state of the heads'):
         HeadPolicy(('all',)).restore(one.snapshot())
 
 

@@ -151,8 +151,8 @@ BOMB = 'a0: &a0 [x, x, x, x, x, x, x, x, x]\n' + ''.join(
     ('text', 'reason'),
     [
         (f'{BOMB}format: zoedepth scale 1\nheads: {{indoor: *a9}}\n', r'aliases \(\*name\)'),
-        ('[' * 20_000, 'nested too deep'),
-        ('format: zoedepth scale 1\nheads: {indoor: ' + '{a: ' * 99, 'nested too deep'),
+        ('[' * 20_000, 'nested too deeply'),
+        ('format: zoedepth scale 1\nheads: {indoor: ' + '{a: ' * 99, 'nested too deeply'),
         ('format: ' + 'x' * (2 << 20), 'expected a file of at most 1,048,576 bytes'),
         ('format: zoedepth scale 1\nheads: {? "' + 'x' * 900_000 + '" : 1}', 'expected the heads'),
         (

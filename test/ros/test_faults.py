@@ -141,5 +141,5 @@ def test_weights_swapped_under_a_running_node_count_from_the_next_configure_on(
     assert peer.transition(Transition.TRANSITION_CLEANUP)
     path.write_bytes(b'nothing of use')
     assert not peer.transition(Transition.TRANSITION_CONFIGURE)
-    node.wait_for_log(f'{path}: is not a weights file')
+    node.wait_for_log(f'{path}: the file is not a weights file')
     assert peer.state() == 'unconfigured'

@@ -322,11 +322,15 @@ def test_what_is_doubtful_about_depth_is_reported_by_all(tmp_path, monkeypatch, 
 @pytest.mark.parametrize(
     ('name', 'value', 'text'),
     [
-        ('camera.roll', 3.0, 'camera.roll is 3 rad, 172 degrees: 3 degrees would be 0.0524'),
+        ('camera.roll', 3.0, 'camera.roll is 3 rad, 172 degrees: 3 degrees would be 0.0524 rad'),
         ('camera.roll', -2.0, 'camera.roll is -2 rad, -115 degrees'),
-        ('camera.roll', 2.5, '143 degrees: 2.5 degrees would be 0.0436'),
+        ('camera.roll', 2.5, '143 degrees: 2.5 degrees would be 0.0436 rad'),
         ('camera.roll', 0.7, '40 degrees'),
-        ('camera.pitch', -1.0, 'camera.pitch is -1 rad, -57 degrees: -1 degrees would be -0.0175'),
+        (
+            'camera.pitch',
+            -1.0,
+            'camera.pitch is -1 rad, -57 degrees: -1 degrees would be -0.0175 rad',
+        ),
         ('camera.pitch_tolerance', 1.0, 'camera.pitch_tolerance is 1 rad, 57 degrees'),
     ],
 )

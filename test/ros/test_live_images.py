@@ -65,7 +65,7 @@ def test_images_come_with_stamp_and_camera(camera):
 
 def test_silence_is_an_error_that_lists_the_topics_of_images(camera):
     def complaint():
-        with pytest.raises(OSError, match='/nobody: there is neither such a file nor') as caught:
+        with pytest.raises(OSError, match='/nobody is neither a file nor') as caught:
             next(live_images('/nobody', patience_s=0.5))
         return str(caught.value)
 

@@ -105,7 +105,7 @@ def test_every_parameter_describes_itself(peer, plain):
     assert described['depth.rate'].floating_point_range[0].to_value == 1000.0
     assert described['cloud.decimation'].integer_range[0].from_value == 1
     assert 'indoor' in described['router.mode'].additional_constraints
-    assert 'fixed while' in described['model'].additional_constraints
+    assert 'cannot be changed while' in described['model'].additional_constraints
 
 
 def test_all_parameters_have_a_value_also_after_an_empty_list_as_in_the_parameter_file(

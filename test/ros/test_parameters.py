@@ -133,7 +133,7 @@ def test_what_the_network_is_made_of_is_fixed_while_active():
     for name, other in (('model', 'x'), ('device', 'cpu'), ('precision', 'fp32')):
         after = settings_from({name: other})
         assert why_fixed(now, after, active=True) == (
-            f'{name} is fixed while the node is active: deactivate the node first'
+            f'{name} cannot be changed while the node is active: deactivate the node first'
         )
         assert why_fixed(now, after, active=False) is None
     assert why_fixed(now, settings_from({'network.width': 512}), active=True)
@@ -224,6 +224,7 @@ def test_what_is_fixed_while_active_is_so_for_each_camera():
     after = TWO.changed({'left.image_transport': 'compressed'})
     assert after.why_fixed(TWO, active=False) is None
     assert after.why_fixed(TWO, active=True) == (
-        'left.image_transport is fixed while the node is active: deactivate the node first'
+        'left.image_transport cannot be changed while the node is active: deactivate the node '
+        'first'
     )
     assert TWO.changed({'left.depth.rate': 1.0}).why_fixed(TWO, active=True) is None

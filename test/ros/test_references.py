@@ -250,12 +250,12 @@ def test_only_as_many_earlier_points_as_a_shape_lacks_are_used():
         (
             header(sec=9),
             header(),
-            'the stamps of this topic differ by 4 s from those of the images',
+            'the stamps of the sensor messages differ by 4 s from those of the images',
         ),
         (
             header(sec=0),
             header(),
-            'the stamps of this topic differ by -5 s',
+            'the stamps of the sensor messages differ by -5 s',
         ),  # a driver without stamps
         (header('lidar'), header(), "TF has no transform from 'lidar' to 'camera'"),
         (header('/camera'), header(), "TF has no transform from '/camera' to 'camera'"),

@@ -24,7 +24,9 @@ def test_a_recipe_becomes_settings_with_the_defaults_of_the_paper(tmp_path):
 def test_an_unknown_key_is_named_with_its_place(tmp_path):
     values = recipe(tmp_path)
     values['stages'][1]['lerning_rate'] = 1.0
-    with pytest.raises(ValueError, match=r'stages\[1\]: unknown lerning_rate; known are name, '):
+    with pytest.raises(
+        ValueError, match=r'stages\[1\]: unknown keys lerning_rate; the known keys are name, '
+    ):
         settings(TrainingConfig, values, 'x.yaml')
 
 
@@ -76,7 +78,7 @@ def test_a_stage_has_a_length_in_epochs_or_in_steps_but_not_both(tmp_path):
 def test_textures_are_refused_where_nothing_would_show_them(tmp_path):
     values = recipe(tmp_path)
     values['domains'][0]['textures'] = 'photographs'
-    with pytest.raises(ValueError, match='textures are for synthetic scenes with varied_cameras'):
+    with pytest.raises(ValueError, match="textures needs dataset 'synthetic' and varied_cameras"):
         settings(TrainingConfig, values, 'x.yaml')
 
 

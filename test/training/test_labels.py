@@ -82,7 +82,8 @@ def test_a_network_with_a_router_needs_images_of_both_domains_or_leaves_its_rout
 
 def test_a_domain_without_a_head_is_refused(tmp_path):
     with pytest.raises(
-        ValueError, match='domains name outdoor, but ZoeD_tiny_N has only the heads indoor'
+        ValueError,
+        match='the key domains names outdoor, but ZoeD_tiny_N has only the heads indoor',
     ):
         train(one_step(tmp_path, model='ZoeD_tiny_N'), Process())
 

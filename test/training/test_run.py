@@ -218,7 +218,7 @@ def test_stage_two_starts_from_the_weights_of_stage_one(tmp_path):
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     stage = {**recipe(tmp_path)['stages'][1], 'learning_rate': 1e30, 'clip_norm': 0}
-    with pytest.raises(ValueError, match='metric: the loss of step'):
+    with pytest.raises(ValueError, match='stage metric: the loss of step'):
         run(tmp_path, stages=[stage])
 
 

@@ -251,7 +251,7 @@ def test_an_address_of_the_hub_without_https_is_named(world, only, monkeypatch):
 def test_a_login_page_is_not_taken_for_weights(world, server, only):
     only('github')
     server.files[PT_PATH] = b'<html>please log in</html>'
-    with pytest.raises(FetchError, match='wrong size: the server has 26 bytes'):
+    with pytest.raises(FetchError, match='wrong size: expected about .* bytes, got 26'):
         fetch('some')
     assert no_halves(world)
 
@@ -259,7 +259,7 @@ def test_a_login_page_is_not_taken_for_weights(world, server, only):
 def test_a_wrong_checksum_is_refused_and_the_file_deleted(world, server, only):
     only('github')
     server.files[PT_PATH] = bytes(reversed(PT))
-    with pytest.raises(FetchError, match='wrong checksum'):
+    with pytest.raises(FetchError, match='wrong sha256'):
         fetch('some')
     assert [p.name for p in world.iterdir()] == ['some.pt.lock']
 

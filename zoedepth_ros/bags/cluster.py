@@ -285,7 +285,7 @@ class _Fleet:
 
     def _why_unseen(self, job: Job) -> str:
         if not job.source.exists():
-            return f'{job.source}: no such recording'
+            return f'{job.source}: this recording does not exist'
         nodes, paths = self.nodes.values(), (job.source, job.target.parent)
         hidden = [path for path in paths if all(path in node.unseen for node in nodes)]
         addresses = ', '.join(sorted({node.address for node in nodes}))

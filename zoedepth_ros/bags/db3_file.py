@@ -55,8 +55,8 @@ def read_db3(path: Path, damage: Damage) -> Iterator[Item]:
                 else:
                     damage.report(
                         path,
-                        'damaged: some rows of the table messages belong to no topic of the '
-                        'recording',
+                        'damaged: some rows of the database table `messages` belong to no topic '
+                        'of the recording',
                     )
         except sqlite3.Error as error:
             damage.report(path, f'damaged: {error}')
@@ -114,12 +114,12 @@ def _channels(path: Path, database: sqlite3.Connection, damage: Damage) -> dict[
     except sqlite3.Error as error:
         if 'malformed' in str(error):
             hint = '' if damage.recover else ' (--recover)'
-            raise DamagedRecordingError(f'{path}: damaged: {error}{hint}') from None
-        raise RecordingError(f'{path}: not a recording of rosbag2: {error}') from None
+            raise DamagedRecordingError(f'{path}: the file is damaged: {error}{hint}') from None
+        raise RecordingError(f'{path} is not a recording of rosbag2: {error}') from None
     missing = {'id', 'name', 'type', 'serialization_format'} - set(columns)
     if missing:
         raise RecordingError(
-            f'{path}: not a recording of rosbag2: the table topics lacks the columns '
+            f'{path} is not a recording of rosbag2: the database table `topics` lacks the columns '
             f'{sorted(missing)}'
         )
     schemas = _schemas(path, database, damage)
@@ -128,7 +128,7 @@ def _channels(path: Path, database: sqlite3.Connection, damage: Damage) -> dict[
         topic = dict(zip(columns, row, strict=True))
         if not all(isinstance(topic[k], str) for k in ('name', 'type', 'serialization_format')):
             damage.report(
-                path, f'damaged: name or type of topic {quoted(topic["name"])} is not text'
+                path, f'damaged: the name or the type of topic {quoted(topic["name"])} is not text'
             )
             continue
         channels[topic['id']] = _channel(topic, schemas)
@@ -141,7 +141,7 @@ def _refuse_views(path: Path, database: sqlite3.Connection) -> None:
     if view is not None:
         name = quoted(view[0])
         raise RecordingError(
-            f'{path}: not a recording of rosbag2: {name} is a view, expected a table'
+            f'{path} is not a recording of rosbag2: {name} is a database view, expected a table'
         )
 
 

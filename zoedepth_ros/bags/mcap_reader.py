@@ -177,7 +177,7 @@ class _Reader:
             self._file.seek(offset)
             head = self._file.read(min(_HEAD.size, self._size - offset))
             if len(head) < _HEAD.size:
-                self._report(offset, 'the file ends here without a footer')
+                self._report(offset, 'the file ends without a footer')
                 return
             opcode, length = _HEAD.unpack(head)
             end = offset + _HEAD.size + length
@@ -187,7 +187,7 @@ class _Reader:
                 continue
             self._report(
                 offset,
-                'expected a record here, got none or one that extends beyond the end of the file',
+                'expected an MCAP record that ends before the end of the file',
             )
             resume = self._next_chunk(offset)
             if resume is None:
@@ -218,7 +218,7 @@ class _Reader:
                 at = end
                 continue
             if is_whole:
-                self._report(offset, 'a record in this chunk has a wrong length')
+                self._report(offset, 'a record in a chunk has a wrong length')
             if following is None:
                 return
             at = following
@@ -228,12 +228,11 @@ class _Reader:
         plain = _decompressed(chunk)
         if len(plain) != chunk.uncompressed_size:
             text = (
-                f'only {len(plain):,} of {chunk.uncompressed_size:,} bytes of this chunk can '
-                'be read'
+                f'only {len(plain):,} of {chunk.uncompressed_size:,} bytes of a chunk can be read'
             )
             raise _BrokenError(text)
         if chunk.uncompressed_crc and zlib.crc32(plain) != chunk.uncompressed_crc:
-            raise _BrokenError('the checksum of this chunk is wrong')
+            raise _BrokenError('the checksum of a chunk is wrong')
         return plain
 
     def _record(self, opcode: int, body: bytes | memoryview) -> Iterator[Item]:
@@ -364,10 +363,10 @@ def _decompressed(chunk: Any) -> bytes:
         return bytes(chunk.data)
     if chunk.uncompressed_size > _MOST_CHUNK_BYTES:
         size = f'{chunk.uncompressed_size:,} bytes, more than {_MOST_CHUNK_BYTES:,}'
-        raise _BrokenError(f'this chunk would decompress to {size}')
+        raise _BrokenError(f'a chunk would decompress to {size}')
     if chunk.compression not in ('zstd', 'lz4'):
         name = quoted(chunk.compression)
-        raise _BrokenError(f'this chunk is compressed with {name}, expected lz4 or zstd')
+        raise _BrokenError(f'a chunk is compressed with {name}, expected lz4 or zstd')
     parts, left = [], chunk.uncompressed_size + 1  # one more shows that the size is wrong
     unpack = _zstd_blocks if chunk.compression == 'zstd' else _lz4_blocks
     with suppress(zstandard.ZstdError, RuntimeError, EOFError):

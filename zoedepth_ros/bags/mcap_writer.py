@@ -226,7 +226,7 @@ def _locked(partial: Path) -> BinaryIO:
         file.close()
         raise RecordingError(
             f'{partial} is not an unfinished recording of zoedepth: move the file away or choose '
-            'another OUT'
+            'another output file'
         )
     return file
 

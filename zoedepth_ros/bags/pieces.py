@@ -158,7 +158,9 @@ class Pieces:
         if found is None or (found.number, found.requested) != (number, requested):
             return None
         if found.result is None:
-            raise InferenceError('the network failed on this image in an earlier run')
+            raise InferenceError(
+                'the depth network failed on the image in an earlier run of the command'
+            )
         return found.result
 
 

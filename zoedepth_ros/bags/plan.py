@@ -235,7 +235,9 @@ def make_plan(job: Job) -> Plan:
     damage = Damage(recover=job.recover)
     recording = open_recording(source, damage)
     if target.resolve() in {file.resolve() for file in (source, *recording.files)}:
-        raise RecordingError(f'OUT {target} is the recording IN itself: choose another OUT')
+        raise RecordingError(
+            f'the output {target} is the input recording itself: choose another output'
+        )
     check_target(target, overwrite=job.overwrite)
     summary = recording.summary(damage)
     inputs = find_inputs(

@@ -145,7 +145,7 @@ def open_recording(path: Path, damage: Damage) -> Recording:
     FileNotFoundError, and DamagedRecordingError when a part is missing.
     """
     if not path.exists():
-        raise FileNotFoundError(f'{path}: no such recording')
+        raise FileNotFoundError(f'{path}: this recording does not exist')
     if path.is_dir():
         recording = _folder(path, damage)
     elif path.suffix == '.bag':
@@ -198,7 +198,9 @@ def _folder(path: Path, damage: Damage) -> Recording:
         damage.report(file, f'the file is missing although {METADATA_FILE} names it')
     files = tuple(file for file in named if file not in missing)
     if not files or any(_suffix(file) not in SUFFIXES for file in files):
-        raise RecordingError(f'{path}: expected .mcap or .db3 files, got {quoted(names)}')
+        raise RecordingError(
+            f'{metadata}: expected the names of .mcap or .db3 files, got {quoted(names)}'
+        )
     return Recording(path, files, yaml.safe_dump(information, sort_keys=False))
 
 
@@ -208,7 +210,7 @@ def _information(metadata: Path) -> tuple[dict[str, Any], list[str]]:
     key, names_key = 'rosbag2_bagfile_information', 'relative_file_paths'
     information = content.get(key) if isinstance(content, dict) else None
     if not isinstance(information, dict):
-        raise ValueError(f'expected {key}, got {quoted(content)}')
+        raise ValueError(f'expected the key {key}, got {quoted(content)}')
     paths = information.get(names_key)
     if not paths or not isinstance(paths, list) or not all(isinstance(p, str) for p in paths):
         raise ValueError(
@@ -310,12 +312,12 @@ def _unpacked_message(file: Path, message: Message, damage: Damage) -> Iterator[
     try:
         size = zstandard.frame_content_size(message.data)
         if size > _MOST_MESSAGE_BYTES:
-            raise zstandard.ZstdError(f'it would decompress to {size:,} bytes')
+            raise zstandard.ZstdError(f'the message would decompress to {size:,} bytes')
         yield message._replace(data=zstandard.decompress(message.data))
     except zstandard.ZstdError as error:
         topic = message.channel.topic
         damage.report(
-            file, f'damaged: a compressed message of {topic} cannot be unpacked: {error}'
+            file, f'damaged: a compressed message of {topic} cannot be decompressed: {error}'
         )
 
 

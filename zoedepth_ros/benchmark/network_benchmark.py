@@ -163,7 +163,9 @@ def _compare_all(
     for number, baseline in enumerate(sorted(others, key=_priority)):
         left_s = budget.left_s - loading_s  # the steps after this loop take about as long
         if left_s < needed_s:
-            reasons.setdefault(f'no time left of the {budget.text}', []).append(baseline.title)
+            reasons.setdefault(f'not started, to finish within {budget.text}', []).append(
+                baseline.title
+            )
             continue
         options.log(f'{number + 1} of {len(others)}: measuring {baseline.title}')
         own = baseline.own_environment

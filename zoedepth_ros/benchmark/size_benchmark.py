@@ -28,11 +28,10 @@ BATCHES = (2, 4, 8)
 BATCH_SIZE: Size = (256, 320)
 _ROUNDS = 5
 NOTE = (
-    'The time is fitted by a constant plus a term for the operations outside attention '
-    '(proportional to the number of pixels) and a term for attention (proportional to '
-    'its square). The memory is fitted by a constant plus a term proportional to the '
-    'number of pixels (activations) and a term proportional to its square (position '
-    'bias).'
+    'With N pixels, the time is fitted by a constant plus a term for the operations '
+    'outside attention (proportional to N) and a term for attention (proportional to '
+    'N squared). The memory is fitted by a constant plus a term for activations '
+    '(proportional to N) and a term for the position bias (proportional to N squared).'
 )
 _MIN_POINTS = 4  # of a fit
 _MIN_DURATION_MS = 2000.0
@@ -62,7 +61,7 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
     """
     config = preset(options.model or SMALL_MODEL)
     if config.backbone.only_size:
-        raise ValueError(f'{config.name} supports images of {config.backbone.only_size} only')
+        raise ValueError(f'{config.name} supports only images of {config.backbone.only_size} px')
     points, missing = list[Point](), list[str]()
     with tempfile.TemporaryDirectory(prefix='zoedepth-benchmark-') as folder:
         path = Path(folder) / 'weights.safetensors'
@@ -73,7 +72,8 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
         for number, (size, batch) in enumerate(plan):
             if len(points) >= _MIN_POINTS and options.budget.left_s < 0:
                 missing.append(
-                    f'{batch} x {size[0]} x {size[1]}: no time left of the {options.budget.text}'
+                    f'{batch} x {size[0]} x {size[1]}: not started, to finish within '
+                    f'{options.budget.text}'
                 )
                 continue
             within_s = options.budget.left_s / (len(plan) - number)

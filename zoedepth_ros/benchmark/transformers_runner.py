@@ -107,7 +107,7 @@ def build_model(config: ModelConfig, attention: str) -> Any:
     library.utils.logging.set_verbosity_error()
     backbone = config.backbone
     if not isinstance(backbone, BeitConfig) or _differs(config.bins):
-        raise ValueError(f'transformers has no network like {config.name}')
+        raise ValueError(f'the library transformers has no network like {config.name}')
     beit = library.BeitConfig(
         image_size=backbone.window[0] * backbone.patch_size,
         patch_size=backbone.patch_size,
@@ -184,8 +184,8 @@ def load_weights(model: Any, state_dict: dict[str, Tensor], config: ModelConfig)
     if missing - unused or wrong:
         some = ', '.join(sorted([*wrong, *(missing - unused)])[:2])
         raise ValueError(
-            f'transformers has no network like {config.name}, or its tensors have other names '
-            f'than in releases 4 and 5 ({some}, …)'
+            f'the library transformers has no network like {config.name}, or its tensors have '
+            f'other names than in releases 4 and 5 ({some}, …)'
         )
     model.load_state_dict(renamed, strict=False)
 

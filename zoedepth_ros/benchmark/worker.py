@@ -17,7 +17,7 @@ from typing import Any
 from zoedepth_ros.environment import OLD_PROFILE_VARIABLE, PROFILE_VARIABLE, STEERING
 
 PACKAGE = 'zoedepth_ros.benchmark'
-OUT_OF_TIME = 'not finished within the remaining time'
+OUT_OF_TIME = 'the measurement was not finished within the remaining time'
 _STEERING = (*STEERING, PROFILE_VARIABLE, OLD_PROFILE_VARIABLE, 'LD_PRELOAD')
 
 
@@ -78,7 +78,7 @@ class Worker:
             code = self._process.wait()
             hint = ' (killed: too little memory?)' if code == -signal.SIGKILL else ''
             raise WorkerError(
-                f'the process of this implementation ended with exit code {code}{hint}'
+                f'the process of the measured implementation ended with exit code {code}{hint}'
             ) from gone
         if error:
             raise WorkerError(error)

@@ -69,7 +69,7 @@ def quantity(
     mistaken: another unit -> its size in `unit`; the error names a unit in which the number would
     be valid.
     """
-    expected = f'expected {unit}, {low:g} to {high:g}'
+    expected = f'expected {low:g} to {high:g} {unit}'
 
     def read(text: str) -> float:
         value = number(text)
@@ -88,9 +88,7 @@ def quantity(
 def whole(low: int, high: int | None = None, unit: str = '') -> Callable[[str], int]:
     """Return a parser of an integer of `low` or more, and of at most `high` if it is given."""
     limits = f'{low} or more' if high is None else f'{low} to {high}'
-    expected = (
-        f'expected an integer of {unit}, {limits}' if unit else f'expected an integer, {limits}'
-    )
+    expected = f'expected an integer of {limits}{unit and " "}{unit}'
 
     def read(text: str) -> int:
         try:

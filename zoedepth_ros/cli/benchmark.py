@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--optimization',
         default=AUTO,
         choices=('auto', 'packed', 'off', 'compile'),
-        help="Execution mode of the network, as the node's parameter (default: auto).",
+        help='Execution mode of the network, as the parameter optimization (default: auto).',
     )
     add(
         '--rounds',

@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
         text = (
             f'scale {np.median(found):.3f}'
             if found.size
-            else f'{missing} found nearer than {result.range_m:.3g} m, the range of this head'
+            else f'{missing} was found within {result.range_m:.3g} m, the range of this head'
         )
         print(f'{path}: {result.head}, {text}', flush=True)
     if found_tilt := direction.finding(_expected_up(args)):

@@ -131,8 +131,8 @@ def _describe(head: str, found: FittedMap) -> None:
     fitted = found.map
     print(
         f'{head}: std = {fitted.factor:.3g} depth^{fitted.depth_exponent:.2f} '
-        f's^{fitted.spread_exponent:.2f} with s = spread / depth, {fitted.least_spread:.2g} to '
-        f'{fitted.most_spread:.2g}\n'
+        f's^{fitted.spread_exponent:.2f} with s = spread / depth, limited to '
+        f'{fitted.least_spread:.2g} to {fitted.most_spread:.2g}\n'
         f'    {found.n_images} images of {found.dataset}: within 1 std {found.within_1_std:.1%}, '
         f'within 1.96 std {found.within_1_96_std:.1%}; 68 % within {fitted.width_68:.2f} std, '
         f'95 % within {fitted.width_95:.2f} std'

@@ -30,7 +30,7 @@ def field_of_view_deg(text: str) -> float:
     if 0.0 < degrees < min(math.pi, NARROWEST_DEG):
         hint = f' ({text} rad would be {math.degrees(degrees):.1f} degrees)'
     raise argparse.ArgumentTypeError(
-        f'expected degrees, {NARROWEST_DEG:g} to {WIDEST_DEG:g}, got {text}{hint}'
+        f'expected {NARROWEST_DEG:g} to {WIDEST_DEG:g} degrees, got {text}{hint}'
     )
 
 

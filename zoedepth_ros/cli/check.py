@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--out',
         metavar='FILE',
         default=DEFAULT_OUT,
-        help='Image file for the depth in colours (default: %(default)s).',
+        help='Image file that shows the depth in colours (default: %(default)s).',
     )
     add('--strict', action='store_true', help='Exit with code 1 also for doubtful results.')
 

@@ -329,9 +329,9 @@ def _print_data(report: EvaluationReport) -> None:
         print(f'         the published scores are of {protocol.n_published} images')
     if report.without_ground_truth:
         count = len(report.without_ground_truth)
-        print(f'         {count} more images have no pixel with ground truth in the scored range')
+        print(f'         left out: {count} images without ground truth in the scored range')
     if report.skipped:
-        print(f'         {len(report.skipped)} more images were skipped:')
+        print(f'         left out: {len(report.skipped)} images that cannot be read:')
         for problem in report.skipped:
             print(f'           {problem}')
 

@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         export(args, out)
     except DeviationError as error:
-        print(f'zoedepth: error: {error}; nothing written to {out}', file=sys.stderr)
+        print(f'zoedepth: error: {error}; nothing is written to {out}', file=sys.stderr)
         return FAILED
     return DONE
 

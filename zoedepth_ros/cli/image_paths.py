@@ -28,7 +28,7 @@ def find_images(arguments: Iterable[str]) -> list[Path]:
             continue
         inside = [file for file in sorted(path.iterdir()) if _is_input(file)]
         if not inside:
-            raise ValueError(f'{path}: no images in this folder ({" ".join(IMAGE_SUFFIXES)})')
+            raise ValueError(f'{path}: the folder contains no images ({" ".join(IMAGE_SUFFIXES)})')
         found.update(dict.fromkeys(inside))
     return list(found)
 

@@ -49,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or '').startswith('zoedepth_ros'):
             raise
-        return _report_error(f'{error}: this command needs it (pip install {error.name})', REFUSED)
+        return _report_error(
+            f'{error}: the command needs this package (pip install {error.name})', REFUSED
+        )
     except WriteError as error:  # during the work; before it, other OSErrors are raised
         return _report_error(str(error), FAILED)
     except (ValueError, OSError) as error:

@@ -224,8 +224,8 @@ def _print_model(
     elif convention_of(predictor).needs_camera:
         if not settings.camera_hfov_rad:
             print(
-                'camera   field of view by EXIF of each image, because the depth of this network '
-                'needs it; --hfov sets it'
+                'camera   the network needs the field of view, which is read from the EXIF data '
+                'of each image; --hfov sets another one'
             )
     elif not settings.camera_hfov_rad:
         for_what = 'depth and cloud' if predictor.training_hfov_rad else 'the cloud'

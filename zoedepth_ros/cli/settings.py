@@ -79,15 +79,15 @@ def settings_of(
         _report_unused(path, args, {**table_of(NodeSettings), **table_of(PipelineSettings)})
         if base.camera_base_frame:
             print(
-                f'{path}: camera.base_frame needs TF, which this command does not have; it uses '
-                'camera.pitch and camera.roll instead',
+                f'{path}: camera.base_frame needs TF, which this command does not have; '
+                'camera.pitch and camera.roll are used instead',
                 file=sys.stderr,
             )
         if base.scale_source not in scale_sources:
             source = base.scale_source
             print(
                 f'{path}: scale.source {source} needs messages that this command does not read; '
-                'it does not estimate the scale',
+                'the scale is not estimated',
                 file=sys.stderr,
             )
             base = replace(base, scale_source='off', scale_shape='factor')
@@ -116,7 +116,7 @@ def _report_unused(path: Path, args: argparse.Namespace, table: Mapping[str, Par
         return
     text = f'{path}: this command does not use {", ".join(unused)} of the file'
     if OF_THE_NETWORK.intersection(unused):
-        text += ', so its depth is not that of a node with this file; see the options in --help'
+        text += ', so depth differs from that of a node with this file; see the options in --help'
     print(text, file=sys.stderr)
 
 

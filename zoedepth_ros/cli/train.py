@@ -20,7 +20,9 @@ HELP = 'train or fine-tune a network with a recipe (config/*.yaml); run again to
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument('config', metavar='CONFIG.yaml', help='Recipe of the training.')
+    parser.add_argument(
+        'config', metavar='CONFIG.yaml', help='Recipe: a YAML file that describes the training.'
+    )
     parser.add_argument(
         '--output', metavar='DIR', help='Output folder (default: the output folder in the recipe).'
     )

@@ -143,7 +143,7 @@ class _Writer:
             self._video.write(bgr)
             self._video_frames, self._last_shown = self._video_frames + 1, bgr
         except (ValueError, OSError, cv2.error) as error:
-            self.color_error = f'{self.color}: not written: {error}'
+            self.color_error = f'{self.color} cannot be written: {error}'
 
     def _opened(self, width: int, height: int) -> cv2.VideoWriter:
         code = int.from_bytes(b'mp4v', 'little')  # what VideoWriter.fourcc makes

@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         frames = _with_camera(frames, cameras)
     first = next(frames, None)
     if first is None:
-        raise ValueError(f'{" ".join(args.sources)}: it contains no image and no recorded depth')
+        raise ValueError(f'{" ".join(args.sources)}: there is no image and no recorded depth')
     predictor = _Predictor(args, settings)
     if first.depth_m is None and first.rgb is not None:
         predictor.build()
@@ -236,7 +236,7 @@ def _check_recorded(args: argparse.Namespace, topic: str) -> None:
     refuse_idle(
         args,
         ('model', 'weights', 'device', 'precision', *given),
-        f'has no effect on the recorded depth ({topic}); --predict predicts it anew',
+        f'has no effect on the recorded depth ({topic}); --predict predicts depth anew',
     )
 
 

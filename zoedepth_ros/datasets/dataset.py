@@ -62,10 +62,12 @@ class DepthDataset(ABC):
         self.skipped: list[DatasetError] = []
         """Errors of the samples that the latest iteration skipped."""
         if not self.root.is_dir():
-            raise DatasetError(self.name, self.root, 'no such folder', 'the root of the data set')
+            raise DatasetError(
+                self.name, self.root, 'the folder does not exist', 'the folder of the data set'
+            )
         self.entries: Sequence[Entry] = self._find()
         if not self.entries:
-            raise DatasetError(self.name, self.root, 'no image found or listed', 'at least one')
+            raise DatasetError(self.name, self.root, 'the data set has no image', 'an image')
 
     @abstractmethod
     def _find(self) -> Sequence[Entry]:
@@ -113,8 +115,9 @@ class DepthDataset(ABC):
     ) -> Sample:
         """Return a sample of an image and its depth (H, W) [m], where 0 is unknown."""
         if rgb.shape[:2] != depth_m.shape:
-            problem = f'depth of size {depth_m.shape} for an image of {rgb.shape[:2]}'
-            raise DatasetError(self.name, entry.depth, problem, 'equal sizes')
+            problem = f'the depth has the size {depth_m.shape}'
+            expected = f'{rgb.shape[:2]} as the image (height, width)'
+            raise DatasetError(self.name, entry.depth, problem, expected)
         is_known = (depth_m > 0) & (depth_m <= self.max_depth_m)
         known_m = np.where(is_known, depth_m, np.nan).astype(np.float32)
         return Sample(rgb, known_m, camera, self.domain, self._name_of(entry))
@@ -130,7 +133,9 @@ class DepthDataset(ABC):
         # not Path.glob: its ** does not enter linked folders
         names = sorted(glob.glob(pattern, root_dir=self.root, recursive=True))  # noqa: PTH207
         if not names:
-            raise DatasetError(self.name, self.root, 'no image found', f'files {pattern}')
+            raise DatasetError(
+                self.name, self.root, 'no image was found', f'files named {pattern}'
+            )
         return [self.root / name for name in names]
 
 
@@ -152,7 +157,12 @@ def kb_crop(array: NDArray, name: str, path: Path) -> NDArray:
     """
     height, width = array.shape[:2]
     if height < 352 or width < 1216:
-        raise DatasetError(name, path, f'size {height} x {width}', 'at least 352 x 1216')
+        raise DatasetError(
+            name,
+            path,
+            f'the image has {height} x {width} px (height x width)',
+            'at least 352 x 1216 px',
+        )
     top, left = height - 352, int((width - 1216) / 2)
     return array[top:, left : left + 1216]
 

@@ -29,15 +29,17 @@ def reading(path: Path, dataset: str, expected: str) -> Iterator[None]:
     Libraries raise errors of many types for damaged files.
     """
     if not path.is_file():
-        raise DatasetError(dataset, path, 'no such file', expected)
+        raise DatasetError(dataset, path, 'the file does not exist', expected)
     try:
         yield
     except DatasetError:
         raise
     except UnidentifiedImageError as error:
-        raise DatasetError(dataset, path, f'not an image ({error})', expected) from error
+        raise DatasetError(
+            dataset, path, f'the file is not an image ({error})', expected
+        ) from error
     except Exception as error:
-        raise DatasetError(dataset, path, f'damaged ({error})', expected) from error
+        raise DatasetError(dataset, path, f'the file is damaged ({error})', expected) from error
 
 
 def read_lines(path: Path, dataset: str, expected: str) -> list[str]:
@@ -53,7 +55,7 @@ def read_rgb(path: Path, dataset: str, *, upright: bool = False) -> NDArray[np.u
     with reading(path, dataset, expected), Image.open(path) as file:
         if file.mode[0] in 'IF' or any('16' in str(tile[3]) for tile in file.tile):
             # Pillow would clip grey values at 255, and drop the lower 8 bits of colours.
-            problem = 'more than 8 bits per value; convert the image to 8 bits'
+            problem = 'the values have more than 8 bits; convert the image to 8 bits'
             raise DatasetError(dataset, path, problem, expected)
         image = ImageOps.exif_transpose(file) if upright else file
         return np.array(image.convert('RGB'))
@@ -65,7 +67,7 @@ def read_png16(path: Path, dataset: str, unit: str) -> NDArray[np.uint16]:
     with reading(path, dataset, expected), Image.open(path) as file:
         # 8-bit values would be 256 times too small, and TIFF has values beyond 16 bits.
         if file.format != 'PNG' or not file.mode.startswith('I'):
-            problem = f'an image of format {file.format} and mode {file.mode!r}'
+            problem = f'the file has the format {file.format} and the mode {file.mode!r}'
             raise DatasetError(dataset, path, problem, expected)
         return np.asarray(file).astype(np.uint16)
 
@@ -76,7 +78,7 @@ def read_mask(path: Path, dataset: str) -> NDArray[np.bool_]:
     with reading(path, dataset, expected), Image.open(path) as file:
         pixels = np.asarray(file)
     if pixels.ndim != 2:
-        raise DatasetError(dataset, path, f'shape {pixels.shape}', expected)
+        raise DatasetError(dataset, path, f'the image has the shape {pixels.shape}', expected)
     return pixels != 0
 
 
@@ -90,7 +92,7 @@ def read_npy(path: Path, dataset: str, expected: str) -> NDArray[np.float32]:
     if numbers.ndim == 3 and numbers.shape[2] == 1:
         numbers = numbers[..., 0]
     if numbers.ndim != 2 or numbers.dtype.kind not in 'fiu':
-        problem = f'shape {numbers.shape} of {numbers.dtype}'
+        problem = f'the array has the shape {numbers.shape} and the type {numbers.dtype}'
         raise DatasetError(dataset, path, problem, expected)
     return numbers.astype(np.float32)
 

@@ -11,9 +11,8 @@ from zoedepth_ros.datasets.file_formats import DatasetError, read_lines, read_rg
 from zoedepth_ros.media.sample import Sample
 
 WHERE = (
-    'a list of lines "image depth focal" as isl-org/ZoeDepth keeps them in train_test_inputs/ '
-    '(https://github.com/isl-org/ZoeDepth/tree/main/train_test_inputs): {file_name}; they are not '
-    'part of this package'
+    'the list {file_name} of isl-org/ZoeDepth, which is not part of this package '
+    '(https://github.com/isl-org/ZoeDepth/tree/main/train_test_inputs)'
 )
 """Expected file in the error for a missing list."""
 
@@ -109,7 +108,7 @@ def read_split_list(
     """
     expected = WHERE.format(file_name=file_name)
     if path is None:
-        raise DatasetError(dataset, 'split list', 'not given', expected)
+        raise DatasetError(dataset, 'split list', 'the file is not given', expected)
     path = Path(path).expanduser()
     listed = []
     for number, line in enumerate(read_lines(path, dataset, expected), start=1):
@@ -119,8 +118,9 @@ def read_split_list(
             if not 0.0 <= focal_px < math.inf:
                 raise ValueError
         except (IndexError, ValueError):
-            problem = f'non-empty line {number} is {line!r}'
-            raise DatasetError(dataset, path, problem, 'three words: image depth focal') from None
+            problem = f'line {number}, not counting empty lines, is {line!r}'
+            expected = 'the path of an image, the path of its depth, and the focal length [px]'
+            raise DatasetError(dataset, path, problem, expected) from None
         if depth != 'None':  # some official lines begin with a slash
             listed.append((image.lstrip('/\\'), depth.lstrip('/\\'), focal_px))
     return listed

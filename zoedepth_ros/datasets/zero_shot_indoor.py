@@ -65,7 +65,7 @@ class Ibims(DepthDataset):
                     self.root / 'mask_transp' / f'{stem}.png',
                 ),
             )
-            for stem in read_lines(listing, self.name, 'the names of the samples')
+            for stem in read_lines(listing, self.name, 'a text file with one sample name per line')
         ]
 
     def _read(self, entry: Entry) -> Sample:
@@ -75,8 +75,9 @@ class Ibims(DepthDataset):
         for path in entry.masks:
             valid = read_mask(path, self.name)
             if valid.shape != depth_m.shape:
-                expected = f'the size of depth {depth_m.shape}'
-                raise DatasetError(self.name, path, f'size {valid.shape}', expected)
+                problem = f'the mask has the size {valid.shape}'
+                expected = f'{depth_m.shape} as the depth (height, width)'
+                raise DatasetError(self.name, path, problem, expected)
             depth_m = np.where(valid, depth_m, np.nan)
         return self._sample(entry, rgb, depth_m, self._camera_of(entry, *rgb.shape[:2]))
 
@@ -89,7 +90,9 @@ class Ibims(DepthDataset):
             fx_px, fy_px, cx_px, cy_px = map(float, text.replace(',', ' ').split())
             return Intrinsics(fx_px, fy_px, cx_px, cy_px, width, height)
         except ValueError as error:
-            raise DatasetError(self.name, path, str(error), 'fx, fy, cx, cy [px]') from error
+            raise DatasetError(
+                self.name, path, str(error), 'four numbers: fx, fy, cx, cy [px]'
+            ) from error
 
 
 class DimlIndoor(DepthDataset):
@@ -152,10 +155,12 @@ class HyperSim(DepthDataset):
 
     def _read(self, entry: Entry) -> Sample:
         rgb = read_rgb(entry.image, self.name)
-        expected = f'distances in metres, {HEIGHT} x {WIDTH}'
+        expected = f'an array of distances in metres, {HEIGHT} x {WIDTH} px'
         distance_m = read_hdf5(entry.depth, self.name, 'dataset', expected)
         if distance_m.shape != (HEIGHT, WIDTH):
-            raise DatasetError(self.name, entry.depth, f'shape {distance_m.shape}', expected)
+            raise DatasetError(
+                self.name, entry.depth, f'the array has the shape {distance_m.shape}', expected
+            )
         cx_px, cy_px = (WIDTH - 1) / 2, (HEIGHT - 1) / 2
         camera = Intrinsics(FOCAL_PX, FOCAL_PX, cx_px, cy_px, WIDTH, HEIGHT)
         return self._sample(entry, rgb, distance_to_depth(distance_m), camera)

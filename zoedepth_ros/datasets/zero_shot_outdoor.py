@@ -81,7 +81,7 @@ class VirtualKitti2(DepthDataset):
         listing = self.split_list or self.root / f'{self.split}.txt'
         if self.split_list is None and not listing.is_file():
             return None
-        lines = read_lines(listing, self.name, 'one image path per line')
+        lines = read_lines(listing, self.name, 'a text file with one image path per line')
         return [self._below_root(line) for line in lines]
 
     def _below_root(self, line: str) -> Path:

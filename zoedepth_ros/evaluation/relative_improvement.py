@@ -97,7 +97,7 @@ def _scores_in(path: Path) -> dict[str, Scores]:
             for dataset, table in tables.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'{path}: not a report of `zoedepth evaluate` ({error!r})') from error
+        raise ValueError(f'{path} is not a report of `zoedepth evaluate` ({error!r})') from error
     if not found:
-        raise ValueError(f'{path}: not a report of `zoedepth evaluate`: no scores')
+        raise ValueError(f'{path} is not a report of `zoedepth evaluate`: there are no scores')
     return found

@@ -159,7 +159,9 @@ def deviation(name: str, found: NDArray, expected: NDArray) -> NDArray[np.float6
     another shape.
     """
     if found.shape != expected.shape:
-        raise DeviationError(f'{name} is {found.shape}, expected {expected.shape}')
+        raise DeviationError(
+            f'output {name} has the shape {found.shape}, expected {expected.shape}'
+        )
     difference = np.abs(found.astype(np.float64) - expected)
     most = np.array([difference.max(), np.quantile(difference, 0.999)])
     size = float(np.abs(expected, dtype=np.float64).mean())

@@ -50,7 +50,7 @@ def read_calibration(path: Path, camera: str = '') -> CalibrationFields:
             keys = list(content) if isinstance(content, dict) else content
             raise ValueError(f'expected {EXPECTED}, got {quoted(keys)}')
         if camera not in found and (camera or len(found) > 1):
-            wanted = f'no camera {camera!r}: ' if camera else ''
+            wanted = f'there is no camera {camera!r}: ' if camera else ''
             names = ', '.join(found)
             raise ValueError(
                 f'{wanted}the file contains the cameras {names}; choose one with {path}:NAME'
@@ -70,7 +70,7 @@ def _content(text: str) -> Any:
         try:
             return parse_json(text)
         except ValueError as error:
-            raise ValueError(f'not JSON: {error}; expected {EXPECTED}') from None
+            raise ValueError(f'the file is not JSON: {error}; expected {EXPECTED}') from None
     lines = text.splitlines()
     if lines and lines[0].startswith('%YAML'):  # OpenCV writes %YAML:1.0, which is none
         lines[0] = ''
@@ -78,7 +78,7 @@ def _content(text: str) -> Any:
     try:
         return parse_yaml(re.sub(r'!!opencv-[\w-]+', '', '\n'.join(lines)))
     except ValueError as error:
-        raise ValueError(f'not YAML: {error}; expected {EXPECTED}') from None
+        raise ValueError(f'the file is not YAML: {error}; expected {EXPECTED}') from None
 
 
 def _found(content: Any, name: str = '', nested: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:

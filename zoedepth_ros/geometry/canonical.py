@@ -130,7 +130,7 @@ class CanonicalWarp:
         """
         if view_depth_m.shape != (self.view.height, self.view.width):
             expected = (self.view.height, self.view.width)
-            raise ValueError(f'expected depth of the view {expected}, got {view_depth_m.shape}')
+            raise ValueError(f'expected depth of the shape {expected}, got {view_depth_m.shape}')
         with np.errstate(divide='ignore'):
             return np.float32(1.0) / self.values(np.float32(1.0) / view_depth_m)
 

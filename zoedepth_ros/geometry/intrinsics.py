@@ -94,7 +94,9 @@ class Intrinsics:
                 f'focal lengths must be positive, got {self.fx_px} and {self.fy_px} px'
             )
         if self.width < 1 or self.height < 1:
-            raise CameraError(f'the image size must be positive, got {self.width} x {self.height}')
+            raise CameraError(
+                f'image width and height must be positive, got {self.width} x {self.height} px'
+            )
         for focal_px, center_px, side_px in (
             (self.fx_px, self.cx_px, self.width),
             (self.fy_px, self.cy_px, self.height),

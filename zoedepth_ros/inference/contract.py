@@ -202,7 +202,7 @@ def _parsed(text: str, source: str) -> Contract:
     except ContractError as error:
         raise ContractError(f'{source}: {error}') from None
     except (ValueError, yaml.YAMLError) as error:
-        raise ContractError(f'{source}: not YAML: {error}') from error
+        raise ContractError(f'{source}: the contract is not YAML: {error}') from error
 
 
 def parse_contract(content: Any) -> Contract:
@@ -253,7 +253,9 @@ def parse_contract(content: Any) -> Contract:
             f'{quoted(contract.domain)}'
         )
     if not contract.range_m[0] < contract.range_m[1]:
-        raise ContractError(f'head.range must be [near, far], got {list(contract.range_m)}')
+        raise ContractError(
+            f'head.range must be [near, far] with near < far, got {list(contract.range_m)}'
+        )
     return contract
 
 
@@ -391,7 +393,9 @@ class _Section:
         """Raise ContractError for keys that were not taken."""
         if self._left:
             names = ', '.join(self._path(str(key)) for key in self._left)
-            raise ContractError(f'keys that are unknown or have no effect: {shortened(names)}')
+            raise ContractError(
+                f'the contract has keys that are unknown or have no effect: {shortened(names)}'
+            )
 
     def _required(self, key: str) -> Any:
         if key not in self._left:

@@ -111,17 +111,17 @@ def maps_from(content: Any) -> dict[str, UncertaintyMap]:
     heads = content.get(_HEADS_KEY)
     if set(content) - {_FORMAT_KEY, _HEADS_KEY, _FITTED_KEY} or not isinstance(heads, dict):
         raise UncertaintyError(
-            f'expected {_HEADS_KEY} and {_FITTED_KEY}, got {quoted(list(content))}'
+            f'expected the keys {_HEADS_KEY} and {_FITTED_KEY}, got {quoted(list(content))}'
         )
     return {head: _map_of(head, entry) for head, entry in heads.items()}
 
 
 def _map_of(head: Any, entry: Any) -> UncertaintyMap:
     if not isinstance(head, str):
-        raise UncertaintyError(f'expected names of heads, got {quoted(head)}')
+        raise UncertaintyError(f'expected the name of a head, got {quoted(head)}')
     names = {field.name for field in fields(UncertaintyMap)}
     if not isinstance(entry, dict) or set(entry) != names:
-        raise UncertaintyError(f'{head}: expected {sorted(names)}, got {quoted(entry)}')
+        raise UncertaintyError(f'{head}: expected the keys {sorted(names)}, got {quoted(entry)}')
     try:
         values = {k: float(v) if type(v) is int else v for k, v in entry.items()}
         return UncertaintyMap(**values)

@@ -33,7 +33,7 @@ class SignificantBits:
         """
         self._largest = max(self._largest, int(values.max()))
         bits = configured or next(bits for bits in SENSOR_BITS if self._largest < 1 << bits)
-        reason = 'as configured' if configured else 'the largest value so far needs them'
+        reason = 'as configured' if configured else 'the largest value so far needs this number'
         if self._largest >= 1 << bits:
             reason += '; larger values occur and are treated as white'
         self.text = f'16-bit images are read with {bits} significant bits: {reason}'

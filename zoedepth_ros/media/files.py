@@ -126,7 +126,7 @@ def decode_image(data: bytes) -> NDArray[Any]:
             f'the file is not an image that OpenCV can read ({len(data):,} bytes)'
         )
     if _lacks_end(data, pixels):
-        raise ImageFileError('the last rows of the image are missing')
+        raise ImageFileError('the image is cut off: its last rows are missing')
     if pixels.dtype not in (np.uint8, np.uint16):
         raise DepthFileError(
             f'the values of the image are {pixels.dtype}, as of depth: expected 8 or 16 bits per '

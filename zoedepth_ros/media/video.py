@@ -115,11 +115,11 @@ def read_webcam(device: int | str) -> Iterator[VideoFrame]:
     camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     try:
         if not camera.isOpened():
-            raise OSError(f'webcam {device}: cannot be opened')
+            raise OSError(f'webcam {device} cannot be opened')
         while True:
             is_read, bgr = camera.read()
             if not is_read:
-                raise OSError(f'webcam {device}: returns no images any more')
+                raise OSError(f'webcam {device} returns no images any more')
             yield VideoFrame(time.time(), cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
     finally:
         camera.release()
@@ -130,7 +130,7 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     video = cv2.VideoCapture(name_for_opencv(path))
     try:
         if not video.isOpened():
-            raise ValueError(f'{path}: not a video that OpenCV reads')
+            raise ValueError(f'{path} is not a video that OpenCV can read')
         yield video
     finally:
         video.release()

@@ -83,7 +83,9 @@ def _checked_axes(msg: Any) -> list[Any]:
     missing = [name for name in AXES if name not in found]
     if missing:
         names = ', '.join(field.name for field in msg.fields) or 'none'
-        raise CloudError(f'no field {" and ".join(missing)}: expected x, y and z, got {names}')
+        raise CloudError(
+            f'the cloud has no field {" and ".join(missing)}: expected x, y and z, got {names}'
+        )
     for name, field in found.items():
         if field.datatype not in _TYPES or field.count != 1:
             raise CloudError(

@@ -19,7 +19,7 @@ def depth_from_image(msg: Any) -> NDArray[np.float32]:
     Raises ValueError for another encoding and for data that do not fit the size.
     """
     if msg.encoding not in _TYPES:
-        raise ValueError(f'depth must be 32FC1 or 16UC1, got {msg.encoding!r}')
+        raise ValueError(f'the encoding of depth must be 32FC1 or 16UC1, got {msg.encoding!r}')
     kind = np.dtype(_TYPES[msg.encoding]).newbyteorder('>' if msg.is_bigendian else '<')
     rows = image_rows(msg, msg.height, msg.width * kind.itemsize)
     values = np.ascontiguousarray(rows).view(kind)

@@ -53,14 +53,16 @@ class BinsConfig:
 
     def __post_init__(self) -> None:
         if self.n_bins < 2:
-            raise ValueError(f'n_bins must be at least 2, got {self.n_bins}')
+            raise ValueError(
+                f'n_bins, the number of depth bins, must be at least 2, got {self.n_bins}'
+            )
         if min(self.n_attractors) < 1:
             raise ValueError(
                 f'n_attractors must be 1 or more for every level, got {self.n_attractors}'
             )
         if not 0.0 < self.min_temperature <= self.max_temperature:
             raise ValueError(
-                'temperatures must be 0 < min <= max, got '
+                'expected 0 < min_temperature <= max_temperature, got '
                 f'{self.min_temperature} and {self.max_temperature}'
             )
 
@@ -131,7 +133,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if not self.heads or len(set(self.head_names)) != len(self.heads):
-            raise ValueError(f'heads need unique names, got {self.head_names}')
+            raise ValueError(f'the heads of a network need unique names, got {self.head_names}')
         if (self.router is None) != (len(self.heads) == 1):
             raise ValueError(
                 f'{self.name}: expected a router with several heads, and no router with a single '
@@ -191,7 +193,7 @@ class ModelConfig:
             parts['router'] = parts['router'] and RouterConfig(**parts['router'])
             return cls(**parts)
         except (ArithmeticError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f'not the settings of a model: {error}') from error
+            raise ValueError(f'the settings of the model are not valid: {error}') from error
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

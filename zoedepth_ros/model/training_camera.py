@@ -22,13 +22,13 @@ def read_training_camera(metadata: Mapping[str, str]) -> tuple[float, float]:
     hfov_deg = _number(metadata, TRAINING_HFOV_KEY, 0.0)
     if hfov_deg != 0.0 and not 1.0 <= hfov_deg < 179.0:
         raise ValueError(
-            f'{TRAINING_HFOV_KEY} must be 0 (unknown), or at least 1 and less than 179 degrees, '
-            f'got {quoted(metadata[TRAINING_HFOV_KEY])}'
+            f'the metadata {TRAINING_HFOV_KEY} must be 0 (unknown), or at least 1 and less than '
+            f'179 degrees, got {quoted(metadata[TRAINING_HFOV_KEY])}'
         )
     exponent = _number(metadata, FOCAL_EXPONENT_KEY, 1.0)
     if not 0.0 < exponent <= 1.0:
         raise ValueError(
-            f'{FOCAL_EXPONENT_KEY} must be above 0 and at most 1, '
+            f'the metadata {FOCAL_EXPONENT_KEY} must be above 0 and at most 1, '
             f'got {quoted(metadata[FOCAL_EXPONENT_KEY])}'
         )
     return math.radians(hfov_deg), exponent

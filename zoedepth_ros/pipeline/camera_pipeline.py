@@ -456,6 +456,6 @@ def _likely_degrees(angles_rad: Mapping[str, float]) -> str:
         if rad != 0.0 and (rad.is_integer() or off_rad > LARGEST_ROLL_RAD):
             found.append(
                 f'{name} is {rad:g} rad, {math.degrees(rad):.0f} degrees: {rad:g} degrees would '
-                f'be {math.radians(rad):.4f}'
+                f'be {math.radians(rad):.4f} rad'
             )
     return '; '.join(found)

@@ -24,7 +24,7 @@ class HeadPolicy(Resumable):
     def __init__(self, heads: tuple[str, ...], settings: PipelineSettings | None = None) -> None:
         """Start with the first head; settings: may be replaced between updates."""
         if not heads:
-            raise ValueError('a head policy needs at least one head, got none')
+            raise ValueError('expected at least one head to select from, got none')
         self.settings = PipelineSettings() if settings is None else settings
         self.last_switch_s: float | None = None
         """When the present head took over, on the caller's clock [s]; None before any update."""
@@ -45,7 +45,9 @@ class HeadPolicy(Resumable):
         if snapshot['head'] not in self._heads or not set(snapshot['smoothed']) <= set(
             self._heads
         ):
-            raise ValueError(f'expected a state of the heads {self._heads}, got {dict(snapshot)}')
+            raise ValueError(
+                f'expected a saved state of the heads {self._heads}, got {dict(snapshot)}'
+            )
         super().restore(snapshot)
 
     def update(self, probabilities: Mapping[str, float], now_s: float) -> str:
@@ -68,7 +70,9 @@ class HeadPolicy(Resumable):
             return
         missing = [head for head in self._heads if head not in probabilities]
         if missing:
-            raise ValueError(f'router output must cover {self._heads}, missing {missing}')
+            raise ValueError(
+                f'the router must give probabilities of {self._heads}, but {missing} are missing'
+            )
         if not all(math.isfinite(probabilities[head]) for head in self._heads):
             return
         past = self.settings.router_smoothing if self.smoothed else 0.0

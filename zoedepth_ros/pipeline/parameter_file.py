@@ -61,7 +61,7 @@ def parameters_in(path: Path) -> dict[str, Any]:
     try:
         content = parse_yaml(read_text(path))
     except ValueError as error:
-        raise ValueError(f'{path}: not YAML: {error}') from None
+        raise ValueError(f'{path}: the file is not YAML: {error}') from None
     values: dict[str, Any] = {}
     found = False
     for name, section in _sections(content):

@@ -31,7 +31,9 @@ class Resumable:
         for kind in (cls, *holds):
             known = _KINDS.setdefault(kind.__name__, kind)
             if known.__module__ != kind.__module__:
-                raise TypeError(f'{kind.__name__} of {kind.__module__} and {known.__module__}')
+                raise TypeError(
+                    f'{kind.__module__} and {known.__module__} both define {kind.__name__}'
+                )
             _KINDS[kind.__name__] = kind
 
     def snapshot(self) -> dict[str, Any]:

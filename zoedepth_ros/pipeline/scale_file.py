@@ -69,11 +69,13 @@ def load_scales(path: Path, heads: Collection[str] | None = ()) -> dict[str, Sca
     try:
         content = parse_yaml(read_text(path))
     except ValueError as error:
-        raise ScaleFileError(f'{path}: not YAML: {error}') from None
+        raise ScaleFileError(f'{path}: the file is not YAML: {error}') from None
     if not isinstance(content, dict) or content.get('format') != FORMAT:
         raise ScaleFileError(f'{path}: expected the line "format: {FORMAT}"')
     if set(content) - KEYS or not isinstance(content.get('heads'), dict):
-        raise ScaleFileError(f'{path}: expected {sorted(KEYS)}, got {quoted(list(content))}')
+        raise ScaleFileError(
+            f'{path}: expected the keys {sorted(KEYS)}, got {quoted(list(content))}'
+        )
     known = None if heads is None else {'indoor', 'outdoor', *heads}
     for head in content['heads']:
         if not _HEAD.fullmatch(str(head)) or (known is not None and head not in known):
@@ -84,7 +86,9 @@ def load_scales(path: Path, heads: Collection[str] | None = ()) -> dict[str, Sca
 
 def _state(path: Path, head: str, entry: Any) -> ScaleState:
     if not isinstance(entry, dict) or set(entry) != HEAD_KEYS:
-        raise ScaleFileError(f'{path}: {head}: expected {sorted(HEAD_KEYS)}, got {quoted(entry)}')
+        raise ScaleFileError(
+            f'{path}: {head}: expected the keys {sorted(HEAD_KEYS)}, got {quoted(entry)}'
+        )
     scale = _number(path, f'{head}.scale', entry['scale'], LOWEST_SCALE, HIGHEST_SCALE)
     confidence = _number(path, f'{head}.confidence', entry['confidence'], 0.0, 1.0)
     return ScaleState(scale, scale, confidence, CONVERGED)

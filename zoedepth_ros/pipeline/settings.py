@@ -70,8 +70,8 @@ class PipelineSettings:
         'depth.max',
         0.0,
         'Largest valid depth [m] in depth/image; pixels with more depth are +Inf (0 with '
-        "depth.encoding '16UC1'). 0.0 sets no limit. Clouds also end at the largest depth in "
-        "the head's training data.",
+        "depth.encoding '16UC1'). 0.0 sets no limit. Clouds also have no points with more depth "
+        'than the training data of the head.',
         limits=(0.0, MAX_RANGE_M),
     )
     depth_scale: float = parameter(
@@ -94,10 +94,11 @@ class PipelineSettings:
         'scale.source',
         'off',
         "Reference from which the node estimates the scale of depth while it runs. 'off' "
-        "estimates no scale. 'height' compares the height of the camera above the fitted "
-        "ground plane with camera.height. 'scan', 'points' and 'range' compare depth with the "
-        "sensor on the topic reference/scan, reference/points or reference/range. 'motion' "
-        'triangulates image corners with the poses of the moving camera in TF.',
+        "estimates no scale. 'height' compares the height of the camera above the fitted ground "
+        "plane with camera.height. 'scan', 'points' and 'range' compare depth with the distances "
+        'that a sensor publishes on the topic reference/scan, reference/points or '
+        "reference/range. 'motion' triangulates image corners with the poses of the moving camera "
+        'in TF.',
         choices=('off', 'height', 'scan', 'points', 'range', 'motion'),
         changeable='inactive',
     )
@@ -219,8 +220,9 @@ class PipelineSettings:
         'obstacles.ground_slope',
         0.03,
         'Increase of the height limit between ground and obstacles with the horizontal distance '
-        'from the camera [m/m], for sloping ground and errors of depth. A point is an obstacle '
-        'if it is higher than obstacles.min_height + obstacles.ground_slope x its distance.',
+        'from the camera [m/m], for sloping ground and errors of depth. A point is an obstacle if '
+        'it is higher than obstacles.min_height + obstacles.ground_slope x its horizontal '
+        'distance.',
         limits=(0.0, 1.0),
     )
     obstacles_max_height_m: float = parameter(
@@ -328,8 +330,9 @@ class PipelineSettings:
     router_smoothing: float = parameter(
         'router.smoothing',
         0.5,
-        'Smoothing of the indoor and outdoor probabilities over time: the weight, 0 to 0.99, '
-        'of the earlier mean against the newest image. 0.0 uses the newest image alone.',
+        'Smoothing of the indoor and outdoor probabilities over time: the weight, 0 to 0.99, of '
+        'the mean of the earlier images. The newest image has the rest of the weight; 0.0 uses '
+        'the newest image alone.',
         limits=(0.0, 0.99),
     )
     router_hysteresis: float = parameter(
@@ -381,15 +384,16 @@ class PipelineSettings:
         'camera.pitch',
         0.0,
         'Angle of the optical axis above the horizon [rad], negative for a camera that looks '
-        'down. The angle is used if camera.base_frame is empty or TF has no transform for it.',
+        'down. The angle is used if camera.base_frame is empty or TF has no transform between '
+        'that frame and the camera.',
         limits=(-1.5, 1.5),
     )
     camera_roll_rad: float = parameter(
         'camera.roll',
         0.0,
-        'Clockwise rotation of the camera about its optical axis [rad], as seen from behind '
-        'the camera. The angle is used if camera.base_frame is empty or TF has no transform '
-        'for it.',
+        'Clockwise rotation of the camera about its optical axis [rad], as seen from behind the '
+        'camera. The angle is used if camera.base_frame is empty or TF has no transform between '
+        'that frame and the camera.',
         limits=(-3.2, 3.2),
     )
     camera_pitch_tolerance_rad: float = parameter(
@@ -397,8 +401,8 @@ class PipelineSettings:
         0.35,
         'Largest angle [rad] between the fitted ground plane and the ground plane that '
         'camera.pitch and camera.roll, or TF, give. A fitted plane with a larger angle is '
-        'rejected. 0.0 takes the direction of the plane from the parameters or TF and fits '
-        'only its height.',
+        'rejected. 0.0 takes the direction of the plane from the parameters or TF and fits only '
+        'the height of the plane.',
         limits=(0.0, 1.5),
     )
     camera_training_hfov_rad: float = parameter(

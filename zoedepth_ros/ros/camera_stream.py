@@ -225,8 +225,8 @@ def shared_transforms(
     transforms = subscribe_to_tf(node) if levels or refers or moves else Transforms()
     if levels and not transforms.has_tf:
         warn(
-            'tf2_ros is not installed: camera.pitch and camera.roll are used instead of '
-            'camera.base_frame'
+            'tf2_ros is not installed, so camera.base_frame is ignored: camera.pitch and '
+            'camera.roll are used'
         )
     if moves and not transforms.has_tf:
         warn(

@@ -91,8 +91,8 @@ class References:
             apart_s = seconds(msg.header.stamp) - seconds(header.stamp)
             if abs(apart_s) > MAX_APART_S:
                 self._note(
-                    f'the stamps of this topic differ by {apart_s:.3g} s from those of the '
-                    f'images, expected at most {MAX_APART_S} s'
+                    f'the stamps of the sensor messages differ by {apart_s:.3g} s from those '
+                    f'of the images, expected at most {MAX_APART_S} s'
                 )
                 msg = None
         if msg is None:

@@ -40,7 +40,11 @@ class Services:
             for stream in streams:
                 stream.enabled = request.data
             response.success = True
-            response.message = 'enabled' if request.data else 'disabled; the network stays loaded'
+            response.message = (
+                'processing is enabled'
+                if request.data
+                else 'processing is disabled; the network stays loaded'
+            )
             if not self._is_active():
                 response.message += '; the node is not active'
             return response

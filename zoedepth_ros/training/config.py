@@ -98,7 +98,7 @@ class DomainConfig:
             )
         if self.textures and not (self.dataset == 'synthetic' and self.varied_cameras):
             raise ValueError(
-                'textures are for synthetic scenes with varied_cameras, got dataset '
+                "textures needs dataset 'synthetic' and varied_cameras true, got dataset "
                 f'{self.dataset!r} and varied_cameras {self.varied_cameras}'
             )
 
@@ -242,7 +242,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         if not self.domains or not self.stages:
-            raise ValueError('a run needs at least one entry in domains and in stages')
+            raise ValueError('a recipe needs at least one entry in domains and one in stages')
         if self.checkpoint_every < 1:
             raise ValueError(f'checkpoint_every must be 1 or more, got {self.checkpoint_every}')
         if self.training_hfov_deg and not 1.0 <= self.training_hfov_deg < 179.0:

@@ -36,7 +36,8 @@ def settings(kind: type[Settings], values: Any, place: str) -> Settings:
     unknown = sorted(set(map(str, values)) - set(known))
     if unknown:
         raise ValueError(
-            f'{place}: unknown {shortened(", ".join(unknown), 200)}; known are {", ".join(known)}'
+            f'{place}: unknown keys {shortened(", ".join(unknown), 200)}; '
+            f'the known keys are {", ".join(known)}'
         )
     missing = [
         name

@@ -76,7 +76,9 @@ def embed(
         save_weights(network, scratch, facts, dtype=torch.float16)
         size = scratch.stat().st_size
         if size > LARGEST_BYTES:
-            raise ValueError(f'{model} would take {size} bytes, more than {LARGEST_BYTES}')
+            raise ValueError(
+                f'the weights of {model} would have {size} bytes, expected at most {LARGEST_BYTES}'
+            )
         facts[KEY] = json_text(uncertainty(model, scratch, 2 * samples))
         set_metadata(scratch, facts)
         report = score(model, scratch, samples, watch)

@@ -234,7 +234,9 @@ class StageLoop:
         for step, facts, losses in self._pending:
             values = {name: float(loss) for name, loss in losses.items()}
             if not math.isfinite(values['loss']):
-                raise ValueError(f'{self.stage.name}: the loss of step {step} is {values}')
+                raise ValueError(
+                    f'stage {self.stage.name}: the loss of step {step} is not finite: {values}'
+                )
             if self.process.leads:
                 self.loss_curve.add(step, {**facts, **values})
         if self._pending and self._pending[-1][0] % LOG_EVERY == 0:

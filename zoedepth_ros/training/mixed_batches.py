@@ -42,7 +42,7 @@ class MixedBatches:
 
     def __post_init__(self) -> None:
         if min(self.images) < 1:
-            raise ValueError(f'every domain needs images, got {self.images}')
+            raise ValueError(f'every domain needs at least one image, got {self.images} images')
 
     @property
     def epoch_steps(self) -> int:

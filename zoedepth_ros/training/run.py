@@ -88,8 +88,8 @@ def check_heads(config: TrainingConfig) -> None:
     named = {str(domain.domain) for domain in config.domains}
     if named - set(heads):
         raise ValueError(
-            f'domains name {", ".join(sorted(named - set(heads)))}, but {config.model} has '
-            f'only the heads {", ".join(heads)}'
+            f'the key domains names {", ".join(sorted(named - set(heads)))}, but {config.model} '
+            f'has only the heads {", ".join(heads)}'
         )
     missing = set(heads) - named
     routed = [s.name for s in config.stages if s.loss == 'metric' and s.router_weight > 0]

@@ -135,7 +135,9 @@ def detect_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
             'a tensor from which the size of the network is read is missing or has no dimensions'
         ) from error
     some = ', '.join(sorted(shapes)[:3]) or 'nothing'
-    raise WeightsError(f'not a network of this package: it contains {some} …')
+    raise WeightsError(
+        f'the file is not a network of this package, because it contains the tensors {some} …'
+    )
 
 
 def _variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant | None:

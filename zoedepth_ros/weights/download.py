@@ -117,7 +117,9 @@ def _check(asset: GithubAsset, part: Path) -> None:
             with part.open('rb') as file:
                 found = sha256_of(file)
             if found != asset.sha256:
-                raise OSError(f'wrong checksum: expected sha256 {asset.sha256}, got {found}')
+                raise OSError(
+                    f'the downloaded file has a wrong sha256: expected {asset.sha256}, got {found}'
+                )
     except OSError:
         part.unlink()
         _validator_file(part).unlink(missing_ok=True)
@@ -128,8 +130,8 @@ def _refuse_wrong_size(asset: GithubAsset, size_bytes: int | None) -> None:
     """Raise OSError for a wrong size, such as that of a login page."""
     if size_bytes is not None and not 0.5 < size_bytes / asset.about_bytes < 2:
         raise OSError(
-            f'wrong size: the server has {size_bytes:,} bytes where about '
-            f'{asset.about_bytes:,} are expected'
+            f'the file on the server has a wrong size: expected about {asset.about_bytes:,} '
+            f'bytes, got {size_bytes:,}'
         )
 
 

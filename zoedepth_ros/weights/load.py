@@ -72,7 +72,10 @@ def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
         if checkpoint.format == 'own':
             state_dict = _starting_with(_RELATIVE_PARTS, checkpoint.state_dict)
         elif checkpoint.format == 'hugging_face':
-            raise WeightsError('Hugging Face files can only be loaded completely')
+            raise WeightsError(
+                'expected a file of MiDaS, of the ZoeDepth authors or of this package, got one of '
+                'Hugging Face'
+            )
         else:
             midas = _starting_with(_MIDAS_PARTS, checkpoint.state_dict)
             midas = {name.removeprefix(_OFFICIAL_CORE): x for name, x in midas.items()}
@@ -102,7 +105,9 @@ def save_weights(
     }
     own = {FORMAT_KEY: FORMAT, CONFIG_KEY: json.dumps(model.config.to_dict())}
     if metadata and (taken := own.keys() & metadata.keys()):
-        raise ValueError(f'metadata may not set {", ".join(sorted(taken))}')
+        raise ValueError(
+            f'the metadata must not contain the reserved keys {", ".join(sorted(taken))}'
+        )
     with replacing(path) as unfinished:
         save_file(state_dict, unfinished, metadata={**(metadata or {}), **own})
 
@@ -118,7 +123,9 @@ def set_metadata(path: Path, values: Mapping[str, str]) -> None:
         header = parse_json(content[8:end].decode())
         header['__metadata__'] = {**header.get('__metadata__', {}), **values}
     except (ValueError, AttributeError, TypeError):
-        raise WeightsError(f'{path}: metadata needs a safetensors file') from None
+        raise WeightsError(
+            f'{path}: expected a safetensors file, because other files have no metadata'
+        ) from None
     text = json.dumps(header).encode()
     text += b' ' * (-len(text) % 8)
     with replacing(path) as unfinished:
@@ -143,7 +150,7 @@ def _refuse_mismatch(config: ModelConfig, checkpoint: Checkpoint) -> None:
 def _refuse(checkpoint: Checkpoint, config: ModelConfig) -> NoReturn:
     ours = variant_of(config, checkpoint.format)
     raise WeightsError(
-        f'the file is for {checkpoint.variant}, expected weights for {config.name}, {ours}'
+        f'the file is for {checkpoint.variant}, expected weights for {config.name} ({ours})'
     )
 
 

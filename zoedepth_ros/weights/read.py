@@ -89,7 +89,7 @@ def check_file(path: Path) -> None:
     except (OSError, ValueError) as error:
         raise WeightsError(f'{path}: cannot be read: {_refusal(error)}') from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading a pipe may block
-        raise WeightsError(f'{path}: is not a regular file')
+        raise WeightsError(f'{path} is not a regular file')
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -103,22 +103,23 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             file.seek(0)
             digest = sha256_of(file)
         if not head:
-            raise WeightsError('is empty')
+            raise WeightsError('the file is empty')
         if head[8:9] == b'{':
             state_dict, metadata = _read_safetensors(path)
         elif head.startswith(_TORCH_MAGIC):
             state_dict, metadata = _read_torch(path), {}
         elif head.startswith(_POINTER):
             raise WeightsError(
-                'is a Git LFS pointer, not the weights: run `git lfs pull` in its repository'
+                'the file is a Git LFS pointer, not the weights: run `git lfs pull` in its '
+                'repository'
             )
         else:
-            raise WeightsError(f'is not a weights file, it begins with {head!r}')
+            raise WeightsError(f'the file is not a weights file, because it begins with {head!r}')
         config = _read_config(metadata)
         variant = detect_variant({name: tuple(x.shape) for name, x in state_dict.items()})
         with path.open('rb') as file:
             if _version(file) != before:
-                raise WeightsError('was changed while it was read')
+                raise WeightsError('the file was changed while it was read')
     except WeightsError as error:
         raise WeightsError(f'{path}: {shortened(str(error), 2000)}') from error
     except OSError as error:
@@ -133,7 +134,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, file.metadata() or {}
     except Exception as error:  # SafetensorError, but also what Python makes of its numbers
-        raise WeightsError(f'damaged safetensors file: {_first_sentence(error)}') from error
+        raise WeightsError(f'the safetensors file is damaged: {_first_sentence(error)}') from error
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
@@ -146,9 +147,11 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         # The message of torch advises to disable the protection.
         culprit = re.search(r'GLOBAL (\S+)', str(error))
         found = f': {culprit[1]}' if culprit else ''
-        raise WeightsError(f'contains more than tensors, so it is not loaded{found}') from error
+        raise WeightsError(
+            f'the file contains more than tensors, so it is not loaded{found}'
+        ) from error
     except Exception as error:  # a damaged pickle may raise anything
-        raise WeightsError(f'damaged checkpoint: {_first_sentence(error)}') from error
+        raise WeightsError(f'the checkpoint is damaged: {_first_sentence(error)}') from error
     return _without_prefixes(_unwrapped(content))
 
 
@@ -167,8 +170,8 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
         else quoted(content)
     )
     raise WeightsError(
-        'contains no state dict: expected keys with tensors, directly or below '
-        f'{", ".join(_WRAPPERS)}; it contains {content_text}'
+        'the file has no state dict: expected keys with tensors, directly or below '
+        f'{", ".join(_WRAPPERS)}, got {content_text}'
     )
 
 
@@ -188,13 +191,13 @@ def _refuse_packed(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
     except Exception as error:  # a damaged archive may raise anything
-        raise WeightsError(f'damaged checkpoint: {_first_sentence(error)}') from error
+        raise WeightsError(f'the checkpoint is damaged: {_first_sentence(error)}') from error
     packed = [part for part in parts if part.compress_type != zipfile.ZIP_STORED]
     size = sum(part.file_size for part in parts)
     if packed or size > path.stat().st_size:
         raise WeightsError(
-            f'expands from {path.stat().st_size:,} to {size:,} bytes: expected an archive without '
-            'compression, as torch.save writes it'
+            f'the file expands from {path.stat().st_size:,} to {size:,} bytes: expected an '
+            'archive without compression, as torch.save writes it'
         )
 
 
@@ -204,10 +207,12 @@ def _read_config(metadata: Mapping[str, str]) -> ModelConfig | None:
     try:
         text = metadata[CONFIG_KEY]
         if len(text) > SETTINGS_BYTES:
-            raise ValueError(f'{len(text):,} characters, expected at most {SETTINGS_BYTES:,}')
+            raise ValueError(f'expected at most {SETTINGS_BYTES:,} characters, got {len(text):,}')
         return ModelConfig.from_dict(parse_json(text))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise WeightsError(f'unreadable settings of the network: {in_one_line(error)}') from error
+        raise WeightsError(
+            f'the settings of the network cannot be read: {in_one_line(error)}'
+        ) from error
 
 
 def _version(file: BinaryIO) -> tuple[int, ...]:

@@ -81,7 +81,7 @@ def convert(
     ]
     if problems:
         raise WeightsError(
-            'the tensors in the file are not those of this network; ' + '; '.join(problems)
+            'the tensors in the file are not those of the expected network; ' + '; '.join(problems)
         )
     return {rule.target: _merged(rule, state_dict) for rule in rules}
 
@@ -94,7 +94,9 @@ def _merged(rule: Rule, state_dict: Mapping[str, Tensor]) -> Tensor:
         shapes = ', '.join(
             f'{name} {tuple(x.shape)}' for name, x in zip(rule.sources, tensors, strict=True)
         )
-        raise WeightsError(f'the shapes of these tensors do not fit together: {shapes}') from error
+        raise WeightsError(
+            f'the file has tensors whose shapes do not fit together: {shapes}'
+        ) from error
 
 
 def invert(state_dict: Mapping[str, Tensor], rules: Iterable[Rule]) -> dict[str, Tensor]:

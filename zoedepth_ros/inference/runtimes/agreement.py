@@ -71,7 +71,7 @@ def limits_text(precision: str = 'fp32') -> str:
 def agreement(found: NDArray, expected: NDArray) -> Agreement:
     """Compare two maps; ValueError for different shapes."""
     if found.shape != expected.shape:
-        raise ValueError(f'the shape {found.shape} instead of {expected.shape}')
+        raise ValueError(f'expected an output of the shape {expected.shape}, got {found.shape}')
     ours, theirs = found.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
     size, difference = np.abs(theirs).mean(), np.abs(ours - theirs).mean()
     mean = difference / size if size else (0.0 if difference == 0.0 else np.inf)

@@ -156,7 +156,7 @@ class GraphRunner:
 
         The next call overwrites both.
         """
-        assert self._last is not None, 'nothing was replayed yet'
+        assert self._last is not None, 'no CUDA graph was replayed yet'
         return self._last.images, self._last.output
 
     def clear(self) -> None:

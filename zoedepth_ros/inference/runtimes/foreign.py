@@ -223,10 +223,14 @@ class ForeignPredictor(SingleImagePredictor):
         if values.dtype.kind not in ('f' if measures else 'fbiu'):
             raise ContractError(
                 f'{self._origin}: output {name} is of type {values.dtype}: expected '
-                + ('float32 or float16' if measures else 'floating point, whole numbers or bool')
+                + (
+                    'float32 or float16'
+                    if measures
+                    else 'a type of floating point, integer or bool'
+                )
             )
         flat = np.squeeze(values.astype(np.float32))
-        expected = f'expected one map of the proportions of the input, {at.height} x {at.width}'
+        expected = f'expected a map with the aspect ratio of the input, {at.height} x {at.width}'
         if flat.ndim != 2 or flat.size == 0:
             raise ContractError(
                 f'{self._origin}: output {name} has the shape {values.shape}: {expected}'
@@ -234,7 +238,8 @@ class ForeignPredictor(SingleImagePredictor):
         scale_y, scale_x = flat.shape[0] / at.height, flat.shape[1] / at.width
         if abs(flat.shape[0] - scale_x * at.height) > 1.0 + 1e-3 * flat.shape[0]:
             raise ContractError(
-                f'{self._origin}: output {name} is {flat.shape[0]} x {flat.shape[1]}: {expected}'
+                f'{self._origin}: output {name} is a map of {flat.shape[0]} x {flat.shape[1]}: '
+                f'{expected}'
             )
         if not math.isfinite(float(flat.sum(dtype=np.float64))):
             raise NotFinite(f'{self._origin}: output {name} has values that are not finite')

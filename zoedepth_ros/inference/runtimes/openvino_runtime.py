@@ -83,7 +83,7 @@ class OpenvinoSession:
     def infer_head(self, outputs: object, name: str) -> dict[str, NDArray]:
         """Return the outputs of the head that computes this one, for the image of `outputs`."""
         if outputs is not self._current:
-            raise InferenceError(f'output {name} was read after the run of another image')
+            raise InferenceError(f'output {name} was read after the network ran on another image')
         return self.infer(self._heads[name])
 
 

@@ -42,9 +42,13 @@ class BeitConfig:
                 f'{self.num_heads}'
             )
         if list(self.taps) != sorted(set(self.taps)) or self.taps[0] < 0:
-            raise ValueError(f'taps must increase from 0 on, got {self.taps}')
+            raise ValueError(
+                f'taps (numbers of blocks) must be 0 or more and increase, got {self.taps}'
+            )
         if self.taps[-1] >= self.depth:
-            raise ValueError(f'taps: expected blocks 0 to {self.depth - 1}, got {self.taps[-1]}')
+            raise ValueError(
+                f'taps must be blocks from 0 to {self.depth - 1}, got {self.taps[-1]}'
+            )
         if self.patch_size % 4:
             raise ValueError(f'patch_size must be a multiple of 4, got {self.patch_size}')
 

@@ -69,7 +69,8 @@ class CameraSettings:
             raise ValueError(f'{plain} is not a parameter of the camera {camera}')
         if TABLE[plain].shared:
             raise ValueError(
-                f'{plain} has one value for all cameras: set {plain}, not {camera}.{plain}'
+                f'the parameter {plain} has one value for all cameras: set {plain}, not '
+                f'{camera}.{plain}'
             )
         return camera, plain
 

@@ -133,9 +133,9 @@ class NodeSettings(PipelineSettings):
         "Execution mode of the depth network. 'auto' uses the fastest mode that is ready within "
         'seconds; on a CPU the first start measures the modes (for small networks also OpenVINO, '
         'if installed) and keeps the result in the cache folder (~/.cache/zoedepth or '
-        "$ZOEDEPTH_HOME). 'packed' is the mode that 'auto' uses without measuring. 'compile' "
-        "uses torch.compile, which takes minutes at the first start. 'off' runs the slower "
-        'reference implementation.',
+        "$ZOEDEPTH_HOME). 'packed' uses the default mode for the device without measuring. "
+        "'compile' uses torch.compile, which takes minutes at the first start. 'off' runs the "
+        'slower implementation without optimizations.',
         choices=('auto', 'packed', 'off', 'compile'),
         changeable='inactive',
         shared=True,
@@ -189,15 +189,15 @@ class NodeSettings(PipelineSettings):
         'max_image_age',
         0.5,
         'Largest difference [s], in either direction, between the stamp of an image and the '
-        "node's clock. Images with a larger difference are dropped and counted in ~/status. "
-        '0.0 accepts any stamp.',
+        "node's clock. Images with a larger difference are dropped, and ~/status counts them. 0.0 "
+        'accepts any stamp.',
         limits=(0.0, 3600.0),
     )
     compressed_depth_max_m: float = parameter(
         'depth.image.compressedDepth.depth_max',
         100.0,
-        'Largest depth [m] in depth/image/compressedDepth; pixels with more depth have no '
-        'valid value there.',
+        'Largest depth [m] in depth/image/compressedDepth; pixels with more depth are 0 there, '
+        'which means unknown.',
         limits=(1.0, MAX_RANGE_M),
     )
     compressed_depth_quantization: float = parameter(
@@ -224,9 +224,10 @@ class NodeSettings(PipelineSettings):
     scan_frame_id: str = parameter(
         'scan.frame_id',
         '',
-        'TF frame of the topic scan: x forward and y left, both level, and z up. Another node '
-        'must publish the transform of this frame. An empty text uses the frame <optical '
-        'frame>_scan at the camera, whose transform the depth node publishes.',
+        'TF frame of the topic scan. The x axis (forward) and the y axis (left) must be level, '
+        'and the z axis points up. Another node must publish the transform of this frame. An '
+        'empty text uses the frame <optical frame>_scan at the camera, whose transform the depth '
+        'node publishes.',
     )
 
     warn_no_input_s: float = parameter(
@@ -298,7 +299,7 @@ class NodeSettings(PipelineSettings):
     warn_shared_memory_mb: float = parameter(
         'diagnostics.warn_shared_memory',
         4.0,
-        'Smallest free space in /dev/shm [MB], through which Fast DDS passes images between '
+        'Smallest free space [MB] in /dev/shm, through which Fast DDS passes images between '
         'processes. /diagnostics reports WARN below this value. 0.0 disables this limit.',
         limits=(0.0, 1e6),
         shared=True,
@@ -347,5 +348,5 @@ def why_fixed(before: NodeSettings, after: NodeSettings, *, active: bool) -> str
                 'file or parameter file'
             )
         if active:
-            return f'{name} is fixed while the node is active: deactivate the node first'
+            return f'{name} cannot be changed while the node is active: deactivate the node first'
     return None

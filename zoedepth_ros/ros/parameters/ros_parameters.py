@@ -116,7 +116,7 @@ def descriptor(spec: Parameter) -> ParameterDescriptor:
     """Return the ROS descriptor of a parameter: text, range or choices, when it may change."""
     constraints = f'one of: {", ".join(spec.choices)}' if spec.choices else ''
     if spec.changeable == 'inactive':
-        constraints += '; ' * bool(constraints) + 'fixed while the node is active'
+        constraints += '; ' * bool(constraints) + 'cannot be changed while the node is active'
     described = ParameterDescriptor(
         name=spec.name,
         description=spec.description,
