@@ -57,7 +57,10 @@ class DepthOptions:
     def __post_init__(self) -> None:
         if self.compression not in COMPRESSIONS:
             choices = ', '.join(COMPRESSIONS)
-            raise ValueError(f'compression must be one of {choices}, got {self.compression!r}')
+            raise ValueError(
+                f'the compression of a recording must be one of {choices}, '
+                f'got {self.compression!r}'
+            )
 
     @property
     def outputs(self) -> frozenset[str]:

@@ -37,7 +37,9 @@ class DatasetOptions:
         if self.split not in ('train', 'test'):
             raise ValueError(f"split must be 'train' or 'test', got {self.split!r}")
         if not (math.isfinite(self.steps_per_m) and self.steps_per_m > 0.0):
-            raise ValueError(f'steps_per_m must be above 0, got {self.steps_per_m}')
+            raise ValueError(
+                f'steps_per_m (depth values per metre) must be above 0, got {self.steps_per_m}'
+            )
 
 
 DATASETS: Mapping[str, tuple[Callable[..., DepthDataset], tuple[str, ...]]] = MappingProxyType(

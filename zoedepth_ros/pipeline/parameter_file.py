@@ -41,7 +41,7 @@ def settings_from_file(
         if plain not in table:
             if plain in ignored:
                 continue
-            raise ValueError(f'{path}: {name} is not a parameter')
+            raise ValueError(f'{path}: {name} is not a parameter of the depth node')
         if not prefix:
             common[plain] = value
         elif prefix == f'{camera}.':

@@ -86,7 +86,9 @@ class DomainConfig:
 
     def __post_init__(self) -> None:
         if self.domain not in ('indoor', 'outdoor'):
-            raise ValueError(f"domain must be 'indoor' or 'outdoor', got {self.domain!r}")
+            raise ValueError(
+                f"the domain of a data set must be 'indoor' or 'outdoor', got {self.domain!r}"
+            )
         if not 0 <= self.min_depth_m < self.max_depth_m:
             span = (self.min_depth_m, self.max_depth_m)
             raise ValueError(
@@ -187,9 +189,13 @@ class StageConfig:
 
     def __post_init__(self) -> None:
         if self.loss not in ('relative', 'metric'):
-            raise ValueError(f"loss must be 'relative' or 'metric', got {self.loss!r}")
+            raise ValueError(
+                f"the loss of a stage must be 'relative' or 'metric', got {self.loss!r}"
+            )
         if self.precision not in ('float32', 'bfloat16'):
-            raise ValueError(f'precision must be float32 or bfloat16, got {self.precision!r}')
+            raise ValueError(
+                f'the precision of a stage must be float32 or bfloat16, got {self.precision!r}'
+            )
         if (self.epochs > 0) == (self.steps > 0):
             raise ValueError(f'stage {self.name!r} needs either epochs or steps')
         if self.batch_size < 1 or self.learning_rate <= 0 or self.validate_every <= 0:
