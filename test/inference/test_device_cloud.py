@@ -1,5 +1,7 @@
 """What a predictor leaves on its device; test/ros compares it with the clouds of the CPU."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,28 @@ def test_what_stays_on_the_device_is_what_was_delivered_and_survives_the_next_ru
     for rgb, result in zip(rgbs, one.predict_batch(rgbs, ['indoor', 'outdoor'],
                                                    routes=[True] * 2), strict=True):  # fmt: skip
         assert_packs_its_own(result, rgb)
+
+
+def test_pinned_memory_is_freed_only_after_the_device_has_finished():
+    """torch ends the process when it frees pinned memory and the device's work has failed."""
+    link, buffers, kept = FakeLink(), [], []
+    pinned, finish = link.pinned, link.finish
+
+    def remembered(like):
+        buffer = pinned(like)
+        buffers.append(weakref.ref(buffer))
+        return buffer
+
+    def counted():
+        kept.append(sum(buffer() is not None for buffer in buffers))
+        finish()
+
+    link.pinned, link.finish = remembered, counted
+    rgb = images(1, 41, 64)[0]
+    result = predictor(clouds=DeviceClouds(link, CPU))(rgb, 'indoor')
+    assert_packs_its_own(result, rgb)
+    assert kept == [3]  # rays, a mask and the cloud
+    assert [buffer() for buffer in buffers] == [None] * 3
 
 
 def assert_packs_its_own(result, rgb):

@@ -33,6 +33,8 @@ class DeviceClouds:
     def __init__(self, link: CudaGraphs, device: torch.device) -> None:
         self._link, self.device = link, device
         self._planes: dict[int, tuple[weakref.ref[NDArray[np.float32]], Tensor]] = {}
+        self._sent: list[Tensor] = []
+        """Pinned memory in use: freeing it while work of the device fails ends the process."""
         self._pause = Pause()
 
     @property
@@ -84,13 +86,16 @@ class DeviceClouds:
         values = torch.from_numpy(array)
         buffer = self._link.pinned(values)
         buffer.copy_(values)
+        self._sent.append(buffer)
         return buffer.to(self.device, non_blocking=True)
 
     def download(self, values: Tensor) -> NDArray:
         """Copy a tensor to the host and wait for it."""
         buffer = self._link.pinned(values)
         buffer.copy_(values, non_blocking=True)
+        self._sent.append(buffer)
         self._link.finish()
+        self._sent.clear()
         return buffer.numpy()
 
 
