@@ -2,14 +2,18 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 pytest.importorskip('numba')
 
+from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.synthetic.dice import Dice
+from zoedepth_ros.synthetic.render import render
+from zoedepth_ros.synthetic.tracks import random_track
 from zoedepth_ros.synthetic.varied import (
     ASPECT_RATIOS,
     CLOSE_SHARE,
@@ -17,10 +21,13 @@ from zoedepth_ros.synthetic.varied import (
     LONG_LENS_DEG,
     TABLE_SHARE,
     TRACK_SHARE,
+    WORKPLACE_SHARE,
     defocused,
     scene_kind,
     varied_scene,
+    with_bonnet,
 )
+from zoedepth_ros.synthetic.world import ImageEffects
 
 PIXELS = 96 * 128
 
@@ -60,9 +67,11 @@ def test_every_kind_of_scene_is_drawn_about_as_often_as_its_share_says():
     dice = [Dice(f'kind {seed}') for seed in range(1000)]
     inside = Counter(scene_kind('indoor', one) for one in dice)
     outside = Counter(scene_kind('outdoor', one) for one in dice)
-    assert set(inside) == {'table', 'close', 'plain'}
+    assert set(inside) == {'table', 'workplace', 'close', 'plain'}
     assert inside['table'] / 1000 == pytest.approx(TABLE_SHARE, abs=0.05)
-    assert inside['close'] / 1000 == pytest.approx((1 - TABLE_SHARE) * CLOSE_SHARE, abs=0.05)
+    assert inside['workplace'] / 1000 == pytest.approx(WORKPLACE_SHARE, abs=0.05)
+    rest = 1 - TABLE_SHARE - WORKPLACE_SHARE
+    assert inside['close'] / 1000 == pytest.approx(rest * CLOSE_SHARE, abs=0.05)
     assert set(outside) == {'track', 'plain'}
     assert outside['track'] / 1000 == pytest.approx(TRACK_SHARE, abs=0.05)
 
@@ -76,3 +85,20 @@ def test_a_lens_out_of_focus_blurs_what_is_behind_and_keeps_what_is_near():
     np.testing.assert_array_equal(blurred.rgb[:, :50], rgb[:, :50])
     assert np.ptp(blurred.rgb[:, 70:]) < 0.7 * np.ptp(rgb)
     np.testing.assert_array_equal(blurred.depth_m, depth_m)
+
+
+def test_a_bonnet_lies_below_the_camera_within_two_metres_and_hides_nothing_above_the_horizon():
+    camera = Intrinsics.from_hfov(65, 49, math.radians(90))
+    seen = 0
+    for seed in range(8):
+        world, pose = random_track(Dice(f'bonnet {seed}'))
+        pose = replace(pose, z_m=1.6, pitch_rad=0.0, roll_rad=0.0)
+        _, before_m = render(world, camera, pose, ImageEffects())
+        world = with_bonnet(world, pose, Dice(f'paint {seed}'))
+        _, after_m = render(world, camera, pose, ImageEffects())
+        changed = (after_m != before_m) & ~(np.isnan(after_m) & np.isnan(before_m))
+        rows, _ = np.nonzero(changed)
+        seen += len(rows) > 0
+        assert (rows > camera.cy_px).all()
+        assert (after_m[changed] < 3.0).all()
+    assert seen > 4

@@ -11,7 +11,7 @@ import numpy as np
 from zoedepth_ros.geometry.canonical import RANGE_M
 from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.sample import Sample
-from zoedepth_ros.synthetic.dice import Dice, grey
+from zoedepth_ros.synthetic.dice import PAINTS, Dice, grey
 from zoedepth_ros.synthetic.photographs import Textures, with_photographs
 from zoedepth_ros.synthetic.primitives import (
     BOOKS,
@@ -25,7 +25,8 @@ from zoedepth_ros.synthetic.primitives import (
 from zoedepth_ros.synthetic.scene import random_effects, random_view, render_sample
 from zoedepth_ros.synthetic.tables import random_table
 from zoedepth_ros.synthetic.tracks import random_track
-from zoedepth_ros.synthetic.world import Pose, View
+from zoedepth_ros.synthetic.workplaces import random_workplace
+from zoedepth_ros.synthetic.world import Pose, View, World
 
 ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.3, 3.3)
 """Width over height of images; those that are more common stand more often."""
@@ -33,10 +34,14 @@ DIAGONAL_DEG = (38.0, 118.0)
 """Field of view along the diagonal [deg]."""
 LONG_LENS_DEG = (30.0, 56.0)
 """The same for half of the close-up views and tables [deg]."""
-TABLE_SHARE = 0.5
+TABLE_SHARE = 0.25
 """Share of indoor scenes with a table full of things in the middle."""
+WORKPLACE_SHARE = 0.4
+"""Share of indoor scenes with a crate, a shelf compartment or a work table close to the camera."""
 TRACK_SHARE = 0.3
 """Share of outdoor scenes outside a town."""
+BONNET_SHARE = 0.25
+"""Share of outdoor scenes that show the bonnet of the car that carries the camera."""
 CLOSE_SHARE = 0.4
 """Share of close-up views among the other indoor scenes: floors, walls, shelves."""
 CLOSE_M = (0.35, 2.6)
@@ -57,7 +62,7 @@ def varied_scene(domain: str, seed: int, pixels: int, textures: Textures | None 
     height = max(32, round(math.sqrt(pixels / aspect)))
     width = round(height * aspect)
     kind = scene_kind(domain, dice)
-    is_near = kind in ('table', 'close')
+    is_near = kind in ('table', 'workplace', 'close')
     span_deg = LONG_LENS_DEG if is_near and dice.coin(0.5) else DIAGONAL_DEG
     low, high = (math.log(math.tan(math.radians(a / 2))) for a in span_deg)
     half_diagonal = math.exp(dice.between(low, high))  # in focal lengths
@@ -69,8 +74,10 @@ def varied_scene(domain: str, seed: int, pixels: int, textures: Textures | None 
         view = replace(random_view(domain, seed), hfov_rad=hfov_rad)
     if kind == 'close':
         view = close_view(view, dice)
-    elif kind != 'table':
+    elif kind not in ('table', 'workplace'):
         view = replace(view, pose=varied_pose(view, dice))
+    if domain == 'outdoor' and view.pose.z_m > 1.2 and dice.coin(BONNET_SHARE):
+        view = replace(view, world=with_bonnet(view.world, view.pose, dice))
     if textures is not None:
         world = with_photographs(
             view.world, domain, Dice(f'photographs {domain} {seed}'), textures
@@ -93,16 +100,17 @@ def defocused(sample: Sample, dice: Dice) -> Sample:
     return replace(sample, rgb=np.rint(rgb).astype(np.uint8))
 
 
-MAKERS = {'table': random_table, 'track': random_track}
+MAKERS = {'table': random_table, 'workplace': random_workplace, 'track': random_track}
 """Kind of scene -> what draws its world and a place of the camera."""
 
 
 def scene_kind(domain: str, dice: Dice) -> str:
-    """Return a random kind: 'table', 'close', 'track', or 'plain', a scene as for evaluation."""
+    """Return a random kind: a key of MAKERS, 'close', or 'plain', a scene as for evaluation."""
     if domain == 'outdoor':
         return 'track' if dice.coin(TRACK_SHARE) else 'plain'
-    if dice.coin(TABLE_SHARE):
-        return 'table'
+    which = dice.random()
+    if which < TABLE_SHARE + WORKPLACE_SHARE:
+        return 'table' if which < TABLE_SHARE else 'workplace'
     return 'close' if dice.coin(CLOSE_SHARE) else 'plain'
 
 
@@ -121,6 +129,19 @@ def varied_pose(view: View, dice: Dice) -> Pose:
         z_m = pose.z_m + dice.between(-1.0, 1.2) if pose.z_m > 1.3 else pose.z_m
         pitch_deg = dice.between(-40, -8) if dice.coin(0.3) else dice.between(-8, 10)
     return replace(pose, z_m=z_m, pitch_rad=math.radians(pitch_deg), roll_rad=roll)
+
+
+def with_bonnet(world: World, pose: Pose, dice: Dice) -> World:
+    """Add the bonnet of a car below and before the camera, at the lower edge of the image."""
+    b = Builder()
+    b.at(pose.x_m, pose.y_m, pose.z_m, pose.yaw_rad)
+    paint = Surface(PLAIN, dice.near(dice.pick(PAINTS), 0.3), gloss=dice.between(0.05, 0.3))
+    radii = (dice.between(0.7, 1.2), dice.between(0.75, 0.95), dice.between(0.15, 0.35))
+    drop_m = dice.between(0.35, 0.6) + radii[2]
+    b.ball(
+        radii[0] + dice.between(0.0, 0.5), dice.gauss_like(0.15), -drop_m, radii, paint, flags=0
+    )
+    return replace(world, solids=np.concatenate((world.solids, b.solids())))
 
 
 def close_view(view: View, dice: Dice) -> View:
