@@ -34,9 +34,9 @@ DIAGONAL_DEG = (38.0, 118.0)
 """Field of view along the diagonal [deg]."""
 LONG_LENS_DEG = (30.0, 56.0)
 """The same for half of the close-up views and tables [deg]."""
-TABLE_SHARE = 0.25
+TABLE_SHARE = 0.3
 """Share of indoor scenes with a table full of things in the middle."""
-WORKPLACE_SHARE = 0.4
+WORKPLACE_SHARE = 0.3
 """Share of indoor scenes with a crate, a shelf compartment or a work table close to the camera."""
 TRACK_SHARE = 0.3
 """Share of outdoor scenes outside a town."""

@@ -29,6 +29,8 @@ from zoedepth_ros.synthetic.world import ImageEffects, Pose, World
 
 DISTANCE_M = (0.38, 1.15)
 """From the camera to the place that it looks at [m]."""
+THINGS = (*KITCHEN, package, package, tin, bottle, mug, tool, tool)
+"""What lies in crates and compartments and on work tables."""
 KINDS = ('crate', 'crate', 'compartment', 'top', 'top', 'top')
 """Kinds of workplaces; those that are more common stand more often."""
 
@@ -161,12 +163,11 @@ def work_table(dice: Dice) -> tuple[Piece, float]:
     high = dice.between(0.65, 0.95) if dice.coin(0.8) else 0.04
     width, depth = dice.between(0.9, 2.4), dice.between(0.7, 1.4)
     b.box(0, 0, high - 0.04, (width, depth, 0.04), top)
-    if dice.coin(0.35):
-        tall, wall = dice.between(0.1, 0.5), top if dice.coin() else stuff(dice)
-        x, y = dice.between(0.25, 0.5) * width, dice.between(0.25, 0.5) * depth
+    if dice.coin(0.2):
+        tall, wall = dice.between(0.1, 0.5), stuff(dice)
         for side in (-1, 1):
-            b.box(side * x, 0, high, (0.02, depth, tall), wall)
-            b.box(0, side * y, high, (width, 0.02, tall), wall)
+            b.box(side * width / 3, 0, high, (0.02, depth, tall), wall)
+            b.box(0, side * depth / 3, high, (width, 0.02, tall), wall)
     spread = dice.between(0.25, 0.7)
     pile(b, dice, spread, spread, high, dice.whole(1, 14), upright=0.7, layers=False)
     return Piece(b, width, depth, high), high
@@ -199,25 +200,6 @@ def pile(
             continue
         taken.append((x, y, reach, z + 0.5 * piece.height))
         b.stamp(piece.parts, x, y, dice.between(0.0, 2.0 * math.pi), z)
-
-
-def fruit(dice: Dice) -> Piece:
-    """Make a fruit, a vegetable or a toy like one: a ball, an egg, a cone, with a stalk."""
-    b, radius = Builder(), dice.between(0.02, 0.045)
-    skin = Surface(PLAIN, dice.near(dice.pick(VIVID), 0.4), gloss=dice.between(0.0, 0.15))
-    long = radius * dice.between(1.0, 3.5)
-    if dice.coin(0.4):
-        b.cylinder(0, 0, 0, radius, 2.0 * long, skin, shrink=dice.between(0.3, 0.9))
-    else:
-        b.ball(0, 0, long, (radius, radius, long), skin)
-    stalk = Surface(PLAIN, dice.near((0.05, 0.25, 0.03), 0.4))
-    b.cylinder(0, 0, 1.9 * long, 0.2 * radius, dice.between(0.01, 0.05), stalk)
-    b.contact(0, 0, 2.0 * radius, 2.0 * radius, 0.03, 0.4)
-    return Piece(b, 2.0 * radius, 2.0 * radius, 2.0 * long + 0.03)
-
-
-THINGS = (*KITCHEN, package, package, tin, bottle, mug, tool, tool, fruit, fruit)
-"""What lies in crates and compartments and on work tables."""
 
 
 def tipped(piece: Piece, tilt_rad: float) -> Piece:
