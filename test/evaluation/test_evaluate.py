@@ -110,7 +110,7 @@ def test_an_image_without_a_pixel_that_counts_is_listed_and_left_out():
 def test_nothing_to_score_is_an_error_that_names_what_was_skipped():
     skipped = [DatasetError('listed', 'a.png', 'damaged', 'an image')]
     with pytest.raises(
-        ValueError, match=r'no image has a pixel with ground truth.*a\.png: the file is damaged'
+        ValueError, match=r'no image has a pixel with ground truth.*a\.png: damaged'
     ):
         evaluate(ConstantNetwork(_two_metres), ListedSamples([], skipped), INDOOR)
 

@@ -117,7 +117,7 @@ def test_a_network_that_is_too_large_leaves_what_was_there(trained, tmp_path, mo
     _, weights, recipe = trained
     (tmp_path / f'{MODEL}.safetensors').write_bytes(b'before')
     monkeypatch.setattr(module, 'LARGEST_BYTES', 1000)
-    with pytest.raises(ValueError, match='more than 1000'):
+    with pytest.raises(ValueError, match='expected at most 1000'):
         embed(MODEL, weights, recipe, samples=2, folder=tmp_path)
     assert (tmp_path / f'{MODEL}.safetensors').read_bytes() == b'before'
     assert not (tmp_path / f'{MODEL}.new').exists()
