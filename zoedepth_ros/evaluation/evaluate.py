@@ -127,7 +127,7 @@ def evaluate(
     if not scores:
         raise ValueError(
             f'{dataset.name}: no image has a pixel with ground truth in the scored range; images '
-            f'skipped: {skipped}'
+            f'skipped: {"; ".join(skipped) or "none"}'
         )
     return EvaluationReport(
         dataset=dataset.name,

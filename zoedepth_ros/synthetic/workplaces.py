@@ -209,7 +209,7 @@ def tipped(piece: Piece, tilt_rad: float) -> Piece:
     rows, turn = piece.parts.solids(), np.empty((3, 3))
     reach = np.empty((len(rows), 3))
     for row, half in zip(rows, reach, strict=True):
-        rotation(*row[7:10], turn)
+        rotation(row[7], row[8], row[9], turn)
         turned = tilt @ turn
         yaw = math.atan2(-turned[0, 1], turned[1, 1])
         pitch = math.asin(min(1.0, max(-1.0, turned[2, 1])))
