@@ -70,8 +70,9 @@ def _records(msg: Any, rgb: list[Any]) -> NDArray[Any]:
     row_step = msg.row_step if rows > 1 else row_bytes  # a single row does not depend on it
     if row_step < row_bytes or len(msg.data) < row_step * rows:
         raise CloudError(
-            f'{msg.width} x {rows} points of {msg.point_step} bytes need row_step >= {row_bytes} '
-            f'and row_step x {rows} bytes, got row_step {msg.row_step} and {len(msg.data)} bytes'
+            f'the cloud does not contain its {msg.width} x {rows} points of {msg.point_step} '
+            f'bytes: expected a row_step of {row_bytes} or more and {rows} rows in data, got '
+            f'row_step {msg.row_step} and {len(msg.data)} bytes of data'
         )
     data = np.frombuffer(msg.data, np.uint8, row_step * rows).reshape(rows, row_step)
     return np.ascontiguousarray(data[:, :row_bytes]).reshape(-1).view(point)

@@ -360,7 +360,7 @@ class PipelineSettings:
         'camera.hfov',
         0.0,
         'Horizontal field of view of the camera [rad], used while no camera_info arrives. '
-        'With 0.0 clouds and scan are published only with camera_info.',
+        'With 0.0, clouds and the scan are published only with camera_info.',
         limits=(0.0, 3.0),
         check=_why_no_field_of_view,
     )

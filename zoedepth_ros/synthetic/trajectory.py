@@ -213,7 +213,9 @@ class CameraTrajectory:
         Raises ValueError for an unknown kind, fewer than two frames or a rate of 0.
         """
         if kind not in PLANS:
-            raise ValueError(f'expected a trajectory of {", ".join(PLANS)}, got {kind!r}')
+            raise ValueError(
+                f'the kind of trajectory must be one of {", ".join(PLANS)}, got {kind!r}'
+            )
         if rate_hz <= 0 or (n_frames is not None and n_frames < 2):
             raise ValueError(
                 f'expected at least 2 frames and a rate above 0 Hz, got {n_frames} frames and '
