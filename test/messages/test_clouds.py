@@ -105,7 +105,10 @@ def renamed(msg, index, **changes):
         (cloud([POINTS], point_step=0), r'ends at byte 4, .* at byte 0 \(point_step\)'),
         (cloud([POINTS], width=5), '5 x 1 points of 12 bytes.* and 48 bytes of data'),
         (cloud([POINTS], data=array.array('B')), 'and 0 bytes'),
-        (cloud([POINTS[:2], POINTS[2:]], row_step=23), 'row_step of 24 or more .* got row_step 23'),
+        (
+            cloud([POINTS[:2], POINTS[2:]], row_step=23),
+            'row_step of 24 or more .* got row_step 23',
+        ),
         (cloud([POINTS], width=2**32 - 1, height=2**32 - 1), 'got row_step 48'),
     ],
 )
