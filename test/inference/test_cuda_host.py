@@ -12,6 +12,7 @@ from fake_device import FakeGraphs, FakeLink
 from lively import images, lively_model
 from lively import lively_predictor as predictor
 
+from zoedepth_ros.inference import pinned_memory
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.devices import (
     choose_precision,
@@ -37,6 +38,7 @@ FULL += 'of which 10.00 MiB is free. Of the allocated memory 141.80 MiB is alloc
 @pytest.fixture
 def cuda(monkeypatch):
     monkeypatch.setattr(CudaGraphs, '_streams', {})
+    monkeypatch.setattr(pinned_memory, '_UNUSED', {})
     fake = FakeCuda()
     fake.install(monkeypatch)
     return fake
@@ -142,6 +144,52 @@ def test_fp32_on_a_gpu_means_no_tf32(precision, convolutions):
     assert (products.allow_tf32, convolve.allow_tf32) == before
     with float32_policy(CPU, precision):
         assert (products.allow_tf32, convolve.allow_tf32) == before
+
+
+# Pinned memory
+
+
+@pytest.mark.parametrize('dtype', [torch.bool, torch.uint8, torch.int32, torch.float32])
+@pytest.mark.parametrize('shape', [(), (0, 4), (3, 5), (2, 3, 4)])
+def test_pinned_memory_has_the_asked_shape_and_type(cuda, shape, dtype):
+    values = torch.ones(shape, dtype=dtype)
+    buffer = CudaGraphs(CUDA).pinned(values)
+    buffer.copy_(values)
+    assert buffer.dtype == dtype
+    assert torch.equal(buffer, values)
+
+
+def test_pinned_memory_is_reused_when_no_tensor_or_array_refers_to_it_and_never_freed(cuda):
+    link, like = CudaGraphs(CUDA), torch.zeros(5, 4)
+    for n_rows in range(4, 9):  # each up to 128 bytes
+        link.pinned(like[:1].expand(n_rows, 4)).fill_(n_rows)
+    assert cuda.pinned_sizes == [64, 128]
+    rows = link.pinned(like).fill_(1.0).numpy().view(np.int32)[1:].view(np.float32)
+    assert len(cuda.pinned_sizes) == 2
+    other = link.pinned(like).fill_(2.0)
+    assert len(cuda.pinned_sizes) == 3
+    assert (rows == 1.0).all()
+    del rows, other
+    gc.collect()
+    both = link.pinned(like), link.pinned(like)
+    assert both[0].data_ptr() != both[1].data_ptr()
+    del both
+    pinned_memory._UNUSED.clear()  # as at the exit of the interpreter
+    gc.collect()
+    assert (len(cuda.pinned_sizes), cuda.freed_sizes) == (3, [])
+
+
+def test_a_predictor_whose_idle_context_broke_is_dropped_without_freeing_pinned_memory(cuda):
+    """Otherwise torch ends the process, for example when ~/recover replaces the predictor."""
+    graphs = CudaGraphs(CUDA)
+    one = predictor(graphs, clouds=DeviceClouds(graphs, CPU))
+    result = one(images(1)[0], 'indoor')
+    cloud = result.on_device.pack_cloud(cloud_request(result.depth_m.shape))
+    assert len(cuda.pinned_sizes) >= 3
+    cuda.broken = True
+    del one, result, cloud
+    gc.collect()
+    assert cuda.freed_sizes == []
 
 
 # Captures

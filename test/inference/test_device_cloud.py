@@ -43,8 +43,8 @@ def test_what_stays_on_the_device_is_what_was_delivered_and_survives_the_next_ru
         assert_packs_its_own(result, rgb)
 
 
-def test_pinned_memory_is_freed_only_after_the_device_has_finished():
-    """torch ends the process when it frees pinned memory and the device's work has failed."""
+def test_pinned_memory_is_released_only_after_the_device_has_finished():
+    """Released memory is reused, and copies of the device are asynchronous."""
     link, buffers, kept = FakeLink(), [], []
     pinned, finish = link.pinned, link.finish
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 
+import numpy as np
 import torch
 
 
@@ -44,6 +46,11 @@ class FakeCuda:
         self.captured: list[tuple[object, FakeStream]] = []
         """Pool that was handed over and stream of each capture."""
         self.devices: list[object] = []
+        self.pinned_sizes: list[int] = []
+        """Size of each pinned tensor that was allocated [bytes]."""
+        self.freed_sizes: list[int] = []
+        """Size of each pinned tensor whose memory was freed [bytes]."""
+        self._empty = torch.empty
 
     def install(self, monkeypatch) -> None:
         replaced = {
@@ -59,6 +66,16 @@ class FakeCuda:
         }
         for name, value in replaced.items():
             monkeypatch.setattr(torch.cuda, name, value)
+        monkeypatch.setattr(torch, 'empty', self._allocate)
+
+    def _allocate(self, *args, pin_memory=False, **kwargs) -> torch.Tensor:
+        wanted = self._empty(*args, **kwargs)
+        if not pin_memory:
+            return wanted
+        memory = np.zeros(wanted.nbytes, np.uint8)
+        self.pinned_sizes.append(wanted.nbytes)
+        weakref.finalize(memory, self.freed_sizes.append, wanted.nbytes)
+        return torch.from_numpy(memory).view(wanted.dtype).view(wanted.shape)
 
     def _new_stream(self) -> FakeStream:
         self.streams.append(FakeStream(self))

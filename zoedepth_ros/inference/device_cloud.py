@@ -34,7 +34,7 @@ class DeviceClouds:
         self._link, self.device = link, device
         self._planes: dict[int, tuple[weakref.ref[NDArray[np.float32]], Tensor]] = {}
         self._sent: list[Tensor] = []
-        """Pinned memory in use: freeing it while work of the device fails ends the process."""
+        """Pinned memory that the device reads or writes until `finish`: dropped, it is reused."""
         self._pause = Pause()
 
     @property

@@ -114,7 +114,7 @@ def named_failures(device: torch.device) -> Iterator[None]:
     """Raise OutOfMemory, DeviceLost or ContextLost for what torch raises on a device.
 
     Other errors pass unchanged.  After ContextLost nothing that was in use is ever freed: torch
-    ends the process (SIGABRT) when pinned memory is freed in a broken context.
+    may end the process (SIGABRT) when it frees memory in a broken context.
     """
     try:
         yield

@@ -268,7 +268,7 @@ class FallbackPredictor:
         self._swap(on_cpu(self._configured))
 
     def _lose_context(self, text: str) -> None:
-        """Stop for good.  The predictor is not freed: that would end the process at once."""
+        """Stop for good.  The predictor is not freed, see `named_failures`."""
         with self._lock:
             self._reasons[ContextLost] = f'{text}: only a new process can use the GPU again'
         self._on_context_lost()

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from zoedepth_ros.inference.devices import is_cudnn_attention_error, kind_of, short_reason
 from zoedepth_ros.inference.forward import ForwardPass, SceneProbabilities
+from zoedepth_ros.inference.pinned_memory import pinned_like
 from zoedepth_ros.inference.result import AUTO, OutOfMemory
 from zoedepth_ros.inference.runtimes.pause import Pause
 from zoedepth_ros.model.backbones.features import Prepared
@@ -54,8 +55,8 @@ class CudaGraphs:
         self._graphs: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def pinned(self, like: Tensor) -> Tensor:
-        """Return page-locked host memory of the same shape and type."""
-        return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
+        """Return page-locked host memory of the same shape and type; see `pinned_like`."""
+        return pinned_like(like)
 
     def capture(self, compute: Compute, images: Tensor) -> tuple[Callable[[], None], Tensor]:
         """Return a function that computes compute(images) again, and the tensor it writes."""
