@@ -356,7 +356,7 @@ def test_a_small_roll_that_was_not_configured_is_reported_by_the_mean_over_image
 ):
     """Noise hides it in each image: a roll of 3 degrees makes obstacles of the floor."""
     *_, notice = notices_of_a_trusted_pitch(roll_deg, noise, range(30), room)
-    found = re.search(r'a pitch of (\S+) and a roll of (\S+) degrees, not', notice)
+    found = re.search(r'a pitch of (\S+) and a roll of (\S+) degrees, expected', notice)
     assert [float(angle) for angle in found.groups()] == pytest.approx([-30, roll_deg], abs=1.5)
     assert 'camera.roll' in notice
 
@@ -383,5 +383,5 @@ def test_the_mean_tilt_of_a_floor_starts_again_with_another_parameter():
         settings = settings_from({**values, 'camera.pitch_tolerance': 0.0})
         for i in range(6):
             look_around(around, points_m, settings, float(i))
-            notices.append('a roll of 2.0 degrees, not' in around.notice)
+            notices.append('a roll of 2.0 degrees, expected' in around.notice)
     assert notices == [False] * 4 + [True] * 2 + [False] * 6

@@ -130,7 +130,7 @@ def test_a_single_head_needs_no_router():
 def test_no_heads_and_a_router_output_about_other_heads_are_refused():
     with pytest.raises(ValueError, match='at least one head'):
         HeadPolicy(())
-    with pytest.raises(ValueError, match=r"missing \['outdoor'\]"):
+    with pytest.raises(ValueError, match=r"\['outdoor'\] are missing"):
         policy().update({'indoor': 1.0}, 0.0)
 
 
@@ -166,5 +166,5 @@ def test_a_policy_goes_on_from_the_state_of_another_one():
 
 
 def test_two_saved_classes_of_one_name_are_refused():
-    with pytest.raises(TypeError, match='HeadPolicy of elsewhere and zoedepth_ros'):
+    with pytest.raises(TypeError, match='elsewhere and zoedepth_ros.* both define HeadPolicy'):
         type('HeadPolicy', (Resumable,), {'__module__': 'elsewhere'})

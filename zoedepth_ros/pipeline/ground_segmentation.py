@@ -136,7 +136,7 @@ class Contradiction(Resumable):
             f'a pitch of {pitch_deg:.{decimals}f} and a roll of {roll_deg:.{decimals}f} degrees'
             for pitch_deg, roll_deg in (self._angles_deg, _angles_deg(Ground(up, 0.0, 0.0)))
         )
-        return f'the floor in the image shows {seen} of the camera, expected {known}'
+        return f'by the floor in the image, the camera has {seen}, expected {known}'
 
     def text(self, up: Up, settings: PipelineSettings) -> str:
         """Describe the contradiction and name the parameters to check; '' without one."""
