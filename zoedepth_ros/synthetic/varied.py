@@ -41,7 +41,7 @@ WORKPLACE_SHARE = 0.3
 TRACK_SHARE = 0.3
 """Share of outdoor scenes outside a town."""
 BONNET_SHARE = 0.25
-"""Share of outdoor scenes that show the bonnet of the car that carries the camera."""
+"""Share of streets seen from above 1.2 m that show the bonnet of the car with the camera."""
 CLOSE_SHARE = 0.4
 """Share of close-up views among the other indoor scenes: floors, walls, shelves."""
 CLOSE_M = (0.35, 2.6)
