@@ -103,7 +103,7 @@ def renamed(msg, index, **changes):
         (renamed(cloud([POINTS]), 1, count=3), 'field y: .* count 3'),
         (renamed(cloud([POINTS]), 2, offset=9), 'field z ends at byte 13, .* at byte 12'),
         (cloud([POINTS], point_step=0), r'ends at byte 4, .* at byte 0 \(point_step\)'),
-        (cloud([POINTS], width=5), '5 x 1 points of 12 bytes.* and 48 bytes of data'),
+        (cloud([POINTS], width=5), '5 x 1 points of 12 bytes: .* and 48 bytes of data'),
         (cloud([POINTS], data=array.array('B')), 'and 0 bytes'),
         (
             cloud([POINTS[:2], POINTS[2:]], row_step=23),

@@ -87,7 +87,7 @@ def test_a_lens_out_of_focus_blurs_what_is_behind_and_keeps_what_is_near():
     np.testing.assert_array_equal(blurred.depth_m, depth_m)
 
 
-def test_a_bonnet_lies_below_the_camera_within_two_metres_and_hides_nothing_above_the_horizon():
+def test_a_bonnet_lies_below_the_camera_within_three_metres_and_hides_nothing_above_the_horizon():
     camera = Intrinsics.from_hfov(65, 49, math.radians(90))
     seen = 0
     for seed in range(8):

@@ -263,5 +263,7 @@ def test_the_variant_of_our_own_tensors_is_told_from_their_names(architecture: s
 
 
 def test_tensors_of_something_else_are_named() -> None:
-    with pytest.raises(WeightsError, match=r'not a network of this package.*fc\.bias'):
+    with pytest.raises(
+        WeightsError, match=r'not a network of this package, because it contains .*fc\.bias'
+    ):
         detect_variant({'fc.bias': (1000,), 'layer1.conv.weight': (3, 3)})

@@ -114,7 +114,7 @@ def _channels(path: Path, database: sqlite3.Connection, damage: Damage) -> dict[
     except sqlite3.Error as error:
         if 'malformed' in str(error):
             hint = '' if damage.recover else ' (--recover)'
-            raise DamagedRecordingError(f'{path}: the file is damaged: {error}{hint}') from None
+            raise DamagedRecordingError(f'{path}: damaged: {error}{hint}') from None
         raise RecordingError(f'{path} is not a recording of rosbag2: {error}') from None
     missing = {'id', 'name', 'type', 'serialization_format'} - set(columns)
     if missing:

@@ -88,7 +88,7 @@ def quantity(
 def whole(low: int, high: int | None = None, unit: str = '') -> Callable[[str], int]:
     """Return a parser of an integer of `low` or more, and of at most `high` if it is given."""
     limits = f'{low} or more' if high is None else f'{low} to {high}'
-    expected = f'expected an integer of {limits}{unit and " "}{unit}'
+    expected = f'expected an integer of {limits} {unit}'.rstrip()
 
     def read(text: str) -> int:
         try:

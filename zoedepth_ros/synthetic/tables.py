@@ -45,8 +45,6 @@ ROOMS = ('office', 'office', 'office', 'kitchen', 'dining', 'living', 'store')
 
 def random_table(dice: Dice) -> tuple[World, Pose]:
     """Return a random room with a laden table in it and a camera that looks at the table."""
-    from zoedepth_ros.synthetic.render import render  # numba loads here and not before
-
     room = random_room(dice)
     room.kind = dice.pick(ROOMS)
     room.width, room.depth = max(room.width, 3.0), max(room.depth, 3.0)
@@ -60,15 +58,26 @@ def random_table(dice: Dice) -> tuple[World, Pose]:
     wall_pictures(room, dice)
     ceiling_lamps(room, dice)
     world = room_world(room, dice)
+    pose = clear_pose(world, lambda: look_at_table(room, board, (x, y, yaw), spot, dice))
+    return world, pose or Pose(x, y, board.height + 0.8, yaw, -1.4)
+
+
+def clear_pose(world: World, draw: Callable[[], Pose | None]) -> Pose | None:
+    """Return the first of 12 drawn poses with nothing nearer than CLEAR_M; None without one.
+
+    draw: returns a pose, or None for one that cannot be.
+    """
+    from zoedepth_ros.synthetic.render import render  # numba loads here and not before
+
     narrow = Intrinsics.from_hfov(9, 9, math.radians(50))
     for _ in range(12):
-        pose = look_at_table(room, board, (x, y, yaw), spot, dice)
+        pose = draw()
         if pose is None:
             continue
         _, depth_m = render(world, narrow, pose, ImageEffects())
         if float(np.nanmin(depth_m)) > CLEAR_M:
-            return world, pose
-    return world, Pose(x, y, board.height + 0.8, yaw, -1.4)
+            return pose
+    return None
 
 
 def stand(room: Room, board: Piece, dice: Dice) -> tuple[float, float, float]:

@@ -109,8 +109,10 @@ def scene_kind(domain: str, dice: Dice) -> str:
     if domain == 'outdoor':
         return 'track' if dice.coin(TRACK_SHARE) else 'plain'
     which = dice.random()
+    if which < TABLE_SHARE:
+        return 'table'
     if which < TABLE_SHARE + WORKPLACE_SHARE:
-        return 'table' if which < TABLE_SHARE else 'workplace'
+        return 'workplace'
     return 'close' if dice.coin(CLOSE_SHARE) else 'plain'
 
 
@@ -133,15 +135,21 @@ def varied_pose(view: View, dice: Dice) -> Pose:
 
 def with_bonnet(world: World, pose: Pose, dice: Dice) -> World:
     """Add the bonnet of a car below and before the camera, at the lower edge of the image."""
-    b = Builder()
-    b.at(pose.x_m, pose.y_m, pose.z_m, pose.yaw_rad)
+    b = Builder().at(pose.x_m, pose.y_m, pose.z_m, pose.yaw_rad)
     paint = Surface(PLAIN, dice.near(dice.pick(PAINTS), 0.3), gloss=dice.between(0.05, 0.3))
     radii = (dice.between(0.7, 1.2), dice.between(0.75, 0.95), dice.between(0.15, 0.35))
     drop_m = dice.between(0.35, 0.6) + radii[2]
     b.ball(
         radii[0] + dice.between(0.0, 0.5), dice.gauss_like(0.15), -drop_m, radii, paint, flags=0
     )
-    return replace(world, solids=np.concatenate((world.solids, b.solids())))
+    return with_parts(world, b)
+
+
+def with_parts(world: World, parts: Builder) -> World:
+    """Add solids and contact rectangles to a world."""
+    solids = np.concatenate((world.solids, parts.solids()))
+    contacts = np.concatenate((world.contacts, parts.contact_rectangles()))
+    return replace(world, solids=solids, contacts=contacts)
 
 
 def close_view(view: View, dice: Dice) -> View:
@@ -165,10 +173,7 @@ def close_view(view: View, dice: Dice) -> View:
     pose = replace(pose, x_m=float(eye[0]), y_m=float(eye[1]), z_m=float(eye[2]))
     world = view.world
     if dice.coin(0.7):
-        objects = small_objects(dice, aim, eye)
-        solids = np.concatenate((world.solids, objects.solids()))
-        contacts = np.concatenate((world.contacts, objects.contact_rectangles()))
-        world = replace(world, solids=solids, contacts=contacts)
+        world = with_parts(world, small_objects(dice, aim, eye))
     return replace(view, world=world, pose=pose)
 
 

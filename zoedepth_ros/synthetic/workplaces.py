@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.synthetic.coordinates import rotation
 from zoedepth_ros.synthetic.dice import WHITE, Dice, grey
 from zoedepth_ros.synthetic.furniture import Piece, metal, wood
@@ -15,17 +14,17 @@ from zoedepth_ros.synthetic.primitives import BOX, PLAIN, STRIPES, Builder, Surf
 from zoedepth_ros.synthetic.room import openings, shell
 from zoedepth_ros.synthetic.scene import random_room, room_world
 from zoedepth_ros.synthetic.tables import (
-    CLEAR_M,
     KITCHEN,
     VIVID,
     bottle,
+    clear_pose,
     mug,
     package,
     table_top,
     tin,
     tool,
 )
-from zoedepth_ros.synthetic.world import ImageEffects, Pose, World
+from zoedepth_ros.synthetic.world import Pose, World
 
 DISTANCE_M = (0.38, 1.15)
 """From the camera to the place that it looks at [m]."""
@@ -37,8 +36,6 @@ KINDS = ('crate', 'crate', 'compartment', 'top', 'top', 'top')
 
 def random_workplace(dice: Dice) -> tuple[World, Pose]:
     """Return a random room with a workplace in it and a camera close to the workplace."""
-    from zoedepth_ros.synthetic.render import render  # numba loads here and not before
-
     room = random_room(dice)
     room.kind = dice.pick(('store', 'store', 'office', 'kitchen'))
     room.width, room.depth = max(room.width, 3.2), max(room.depth, 3.2)
@@ -54,15 +51,14 @@ def random_workplace(dice: Dice) -> tuple[World, Pose]:
     line_walls(room, dice, dice.between(0.3, 0.9))
     ceiling_lamps(room, dice)
     world = room_world(room, dice)
-    narrow = Intrinsics.from_hfov(9, 9, math.radians(50))
-    for _ in range(12):
+    highest_m = room.height - 0.1
+
+    def draw() -> Pose | None:
         pose = look_at(place, high, (x, y, yaw), kind, dice)
-        if pose.z_m > room.height - 0.1:
-            continue
-        _, depth_m = render(world, narrow, pose, ImageEffects())
-        if float(np.nanmin(depth_m)) > CLEAR_M:
-            return world, pose
-    return world, Pose(x, y, min(high + 0.9, room.height - 0.1), yaw, -1.5)
+        return pose if pose.z_m <= highest_m else None
+
+    pose = clear_pose(world, draw)
+    return world, pose or Pose(x, y, min(high + 0.9, highest_m), yaw, -1.5)
 
 
 def look_at(
@@ -135,7 +131,7 @@ def crate(dice: Dice) -> tuple[Piece, float]:
 def compartment(dice: Dice) -> tuple[Piece, float]:
     """Make a compartment of a shelf with things in it, centred and open to +y.
 
-    Returns it and the height of its floor [m].
+    Returns it and the height to look at, a little above its floor [m].
     """
     b, skin = Builder(), stuff(dice)
     width, depth, tall = dice.between(0.22, 0.7), dice.between(0.25, 0.5), dice.between(0.18, 0.45)
