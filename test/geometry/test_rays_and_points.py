@@ -152,6 +152,15 @@ def test_a_pole_with_a_zero_beside_it_costs_the_rays_of_a_ring_and_not_the_image
     assert np.abs(tangent[known] / np.maximum(radius, 1e-9) - 1.0).max() < 0.1  # a mild lens
 
 
+@pytest.mark.parametrize('k4', [-0.2, -0.35, -0.5, -0.6])
+def test_a_pole_outside_the_image_costs_no_rays(k4):
+    directions = rays(CameraModel(INNER, 'rational_polynomial', (*(0.0,) * 5, k4, 0.0, 0.0)))
+    radius = np.linalg.norm(directions.astype(np.float64), axis=-1)
+    columns, rows = np.meshgrid((np.arange(96) - 47.0) / 60.0, (np.arange(64) - 33.0) / 62.0)
+    expected = np.hypot(columns, rows)
+    np.testing.assert_allclose(radius / (1.0 + k4 * radius**2), expected, atol=1e-4)
+
+
 def test_a_flat_wall_two_metres_ahead_becomes_a_flat_wall():
     points_m = depth_to_points(np.full((64, 96), 2.0, np.float32), rays(CameraModel(INNER)))
     assert points_m.shape == (64, 96, 3)

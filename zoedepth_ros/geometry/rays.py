@@ -104,7 +104,7 @@ def _inverted(wanted: Numbers, camera: CameraModel) -> Numbers:
     Each iteration interpolates the inverse of the radial part and corrects by the residual.
     """
     per_px = 1.0 / max(camera.intrinsics.fx_px, camera.intrinsics.fy_px)
-    angles = np.linspace(0.0, farthest_rad(camera), SAMPLES)
+    angles = np.linspace(0.0, farthest_rad(camera), SAMPLES, endpoint=False)  # maybe a pole
     radii = _radius(angles, camera)
     aim, found, error_px = wanted.copy(), np.empty_like(wanted), np.full(len(wanted), np.inf)
     todo = np.flatnonzero(np.isfinite(wanted).all(axis=-1))
