@@ -7,7 +7,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from zoedepth_ros.media.files import (
     ImageFileError,
@@ -151,6 +151,43 @@ def test_an_image_held_any_way_comes_upright_as_pillow_says(tmp_path, suffix, or
     assert np.abs(read.rgb.astype(int) - expected).max() < 10
 
 
+@pytest.mark.skipif(not features.check('avif'), reason='needs a Pillow that writes AVIF')
+@pytest.mark.parametrize('value', range(1, 9))
+def test_a_rotated_avif_comes_upright_as_pillow_says(tmp_path, value):
+    rgb = np.zeros((32, 64, 3), np.uint8)
+    rgb[:16, :32], rgb[:16, 32:] = 255, 120
+    exif = Image.Exif()
+    exif[0x0112] = value
+    Image.fromarray(rgb).save(tmp_path / 'p.avif', exif=exif, quality=100)
+    if cv2.imread(str(tmp_path / 'p.avif')) is None:
+        pytest.skip('this OpenCV does not read AVIF')
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / 'p.avif'))).astype(int)
+    read = read_image(tmp_path / 'p.avif').astype(int)
+    assert read.shape == expected.shape
+    assert np.abs(read - expected).max() < 10
+
+
+@pytest.mark.parametrize(
+    ('what', 'tags'),
+    [
+        ('separate planes', {258: (3, 3 * (16,)), 277: (3, (3,)), 284: (3, (2,))}),
+        ('rotated', {258: (3, (8,)), 274: (3, (6,)), 277: (3, (1,)), 322: (3, (16,))}),
+    ],
+)
+def test_a_tiff_file_that_opencv_reads_wrongly_is_refused(tmp_path, what, tags):
+    head = struct.pack('<2sHIH', b'II', 42, 8, len(tags))
+    entries, values = b'', b''
+    for tag, (kind, numbers) in tags.items():
+        packed = struct.pack(f'<{len(numbers)}H', *numbers)
+        if len(packed) > 4:
+            at = len(head) + 12 * len(tags) + 4
+            packed, values = struct.pack('<I', at), packed
+        entries += struct.pack('<HHI4s', tag, kind, len(numbers), packed)
+    (tmp_path / 'p.tif').write_bytes(head + entries + bytes(4) + values)
+    with pytest.raises(ImageFileError, match=what):
+        read_image(tmp_path / 'p.tif')
+
+
 @pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp'])
 @pytest.mark.parametrize(
     ('turned', 'width_mm'),  # of 43.267 mm across, 4 to 3: 34.613 mm and 25.960 mm
@@ -166,6 +203,13 @@ def test_the_field_of_view_is_that_of_the_focal_length_as_pillow_writes_it(
     Image.new('RGB', (40, 30)).save(path, exif=exif)
     expected_rad = 2 * math.atan(width_mm / 2 / 26)
     assert read_stored_image(path).hfov_rad == pytest.approx(expected_rad, rel=1e-4)
+
+
+def test_a_tiff_file_has_the_field_of_view_of_its_exif():
+    exif = Image.Exif()
+    exif[0x8769] = {0xA405: 26}
+    tiff = exif.tobytes().removeprefix(b'Exif\0\0')
+    assert hfov_rad(tiff, 40, 30) == pytest.approx(2 * math.atan(34.613 / 2 / 26), rel=1e-4)
 
 
 @pytest.mark.parametrize('cut_at', range(8, 60, 3))

@@ -7,6 +7,8 @@ import math
 import re
 import struct
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,7 +32,11 @@ MEANING = {
 }
 """EXIF orientation -> what `upright` does to the stored image (EXIF 2.3, tag 0x0112)."""
 
+_TIFF_STARTS = (b'II*\0', b'MM\0*')
+_BITS_TAG = 0x0102
 _ORIENTATION_TAG = 0x0112
+_PLANES_TAG = 0x011C
+_TILE_WIDTH_TAG = 0x0142
 _EXIF_DIRECTORY_TAG = 0x8769
 _FOCAL_35MM_TAG = 0xA405
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
@@ -40,8 +46,11 @@ _PAM = re.compile(rb'P7\n(?:(?!ENDHDR).*\n){0,20}?MAXVAL (\d+)')
 
 
 def orientation(data: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8, of a JPEG, PNG or WebP file; 1 without one."""
-    value = _exif(data).get(_ORIENTATION_TAG)
+    """Return the EXIF orientation, 1 to 8, of a JPEG, PNG, WebP or AVIF file; 1 without one.
+
+    A TIFF file has 1: OpenCV rotates it itself.
+    """
+    value = None if data.startswith(_TIFF_STARTS) else _exif(data).get(_ORIENTATION_TAG)
     return value if value in MEANING else UPRIGHT
 
 
@@ -101,12 +110,14 @@ def image_size(data: bytes) -> tuple[int, int]:
 
 
 def fault(data: bytes) -> str:
-    """Return what the markers of a JPEG or PNG file say is wrong, a verb first; '' for nothing.
+    """Return what is wrong with a JPEG, PNG or TIFF file by its header, a verb first, or ''.
 
     Bytes after the end, such as the rest of a driver's buffer, do not matter.
     """
     if data.startswith(JPEG_START):
         return jpeg_fault(data)
+    if data.startswith(_TIFF_STARTS):
+        return _tiff_fault(_exif(data))
     return NO_END if data.startswith(PNG_START) and not _has_png_end(data) else ''
 
 
@@ -116,8 +127,19 @@ def pnm_white(data: bytes) -> int:
     return int(found.group(1)) if found else 0
 
 
-def _exif(data: bytes) -> dict[int, object]:
-    """Return the EXIF tags of a JPEG, PNG or WebP file; {} for damaged ones too."""
+def _tiff_fault(tags: Mapping[int, Any]) -> str:
+    """Return how a TIFF file is stored that OpenCV 4.14 reads wrongly without an error."""
+    bits = tags.get(_BITS_TAG)
+    is_deep = 16 in (bits if isinstance(bits, tuple) else (bits,))
+    if is_deep and tags.get(_PLANES_TAG) == 2:
+        return 'is a TIFF file of 16 bits with separate planes, which OpenCV reads wrongly'
+    if not is_deep and _TILE_WIDTH_TAG in tags and tags.get(_ORIENTATION_TAG) in (2, 3, 6, 7):
+        return 'is a rotated TIFF file with tiles, which OpenCV reads wrongly'
+    return ''
+
+
+def _exif(data: bytes) -> dict[int, Any]:
+    """Return the EXIF tags of a JPEG, PNG, WebP, AVIF or TIFF file; {} for damaged ones too."""
     if data.startswith(PNG_START) and b'eXIf' not in data:
         return {}  # Pillow would decode the whole image to find out
     from PIL import Image
@@ -125,7 +147,11 @@ def _exif(data: bytes) -> dict[int, object]:
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # damaged EXIF is none
         try:
-            with Image.open(io.BytesIO(data), formats=('JPEG', 'PNG', 'WEBP')) as image:
+            if data.startswith(_TIFF_STARTS):  # also of values that Pillow does not open
+                tags = Image.Exif()
+                tags.load(data)
+                return {**tags, **tags.get_ifd(_EXIF_DIRECTORY_TAG)}
+            with Image.open(io.BytesIO(data), formats=('JPEG', 'PNG', 'WEBP', 'AVIF')) as image:
                 tags = image.getexif()
                 return {**tags, **tags.get_ifd(_EXIF_DIRECTORY_TAG)}
         except Exception:  # whatever Pillow's parsers raise
