@@ -73,6 +73,13 @@ def test_sizes_that_differ_by_one_factor_up_to_rounding_are_scaled():
     assert scaled.cy_px == pytest.approx(119.5)
 
 
+@pytest.mark.parametrize('size', [(621, 187), (621, 188), (310, 93), (311, 94), (4968, 1500)])
+def test_an_oblong_image_whose_size_is_rounded_is_scaled(size):
+    scaled = Intrinsics(721.5, 721.5, 609.6, 172.9, 1242, 375).scaled_to(*size)
+    assert scaled.fy_px == pytest.approx(721.5 * size[1] / 375)
+    assert scaled.scaled_to(1242, 375).cy_px == pytest.approx(172.9)
+
+
 def test_sizes_with_two_factors_are_refused_naming_both_sizes():
     with pytest.raises(CameraError, match=r'640 x 360.*640 x 480'):
         calibrated(image_height=360)

@@ -142,7 +142,8 @@ class Intrinsics:
         if (width, height) == (self.width, self.height):
             return self
         factor_x, factor_y = width / self.width, height / self.height
-        if abs(factor_x - factor_y) * max(self.width, self.height) > 1.0:  # more than rounding
+        rounding = max(self.width + self.height, width + height)  # of a pixel in each side
+        if abs(width * self.height - height * self.width) > rounding:
             raise CameraError(
                 f'the image is {width} x {height} px, the calibration is for {self.width} x '
                 f'{self.height} px: expected the same aspect ratio'
