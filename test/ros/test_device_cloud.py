@@ -70,8 +70,8 @@ def rough_depth(height, width, seed=3):
 
 
 def clouds_of(size, *, offers, frames=1, heads=('indoor',), subscribed=CLOUD, depth=None,
-              **parameters):  # fmt: skip
-    """Give the clouds of a processor, and the predictor."""
+              lens=None, **parameters):  # fmt: skip
+    """Give the clouds of a processor, and the predictor.  lens: fields of camera_info."""
     depth_m, unsure_m = rough_depth(*size)
     predictor = DevicePredictor(
         depth_m if depth is None else depth, unsure_m=unsure_m, offers=offers, heads=heads
@@ -79,7 +79,8 @@ def clouds_of(size, *, offers, frames=1, heads=('indoor',), subscribed=CLOUD, de
     bench = Bench(
         predictor, subscribed, **{k.replace('__', '.'): v for k, v in parameters.items()}
     )
-    bench.camera.set_info(camera_info_message(*size, fx=0.8 * size[1], fy=0.8 * size[1]))
+    pinhole = {'fx': 0.8 * size[1], 'fy': 0.8 * size[1]}
+    bench.camera.set_info(camera_info_message(*size, **(lens or pinhole)))
     for number in range(frames):
         rgb = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
         bench.process(bench.message(rgb))
@@ -120,6 +121,24 @@ def test_every_form_of_a_cloud_is_the_cpus(ros, step, color, organized):
     z_m = np.frombuffer(msg.data, np.float32).reshape(-1, 4)[:, 2]
     assert 50 < np.isfinite(z_m).sum() < 61 * 83 / step**2
     assert np.isfinite(z_m).all() == (not organized)
+
+
+@pytest.mark.parametrize('organized', [True, False])
+def test_a_pixel_outside_the_lens_has_no_coordinate_here_or_there(ros, organized):
+    fisheye = {
+        'fx': 16.0,
+        'fy': 16.0,
+        'distortion_model': 'equidistant',
+        'd': [0.01, 0.0, 0.0, 0.0],
+    }
+    msg = assert_same(
+        (61, 83), lens=fisheye, cloud__organized=organized, cloud__decimation=1,
+        camera__rectified='raw', filter__edge=False,
+    )  # fmt: skip
+    known = np.isfinite(np.frombuffer(msg.data, np.float32).reshape(-1, 4)[:, :3])
+    assert 1000 < known[:, 2].sum() < 0.7 * 61 * 83
+    assert (known.all(axis=1) == known.any(axis=1)).all()
+    assert known.all() == (not organized)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ def pack_points(
 ) -> None:
     """Write x, y, z [m] and the bits 0x00RRGGBB (PCL, rviz) of every pixel into `out`, (H, W, 4).
 
-    depth_m: (H, W) along z; NaN and infinite depth become NaN in x, y and z.  rays: (H, W, 2).
+    depth_m: (H, W) along z; rays: (H, W, 2).  NaN and infinite depth, and NaN as the ray, become
+    NaN in x, y and z.
     rgb: (H, W, 3) with any strides; None writes 0.  limit_m: larger depth becomes NaN.  Raises
     ValueError when the sizes differ or the colours are not uint8.
     """
@@ -61,12 +62,14 @@ def pack_points(
             f'rays, rgb (uint8) and out must fit depth {shape}, got {rays.shape}, {colors.shape} '
             f'{colors.dtype} and {out.shape}'
         )
-    if depth_m.size == 0 or kernels.pack_points(depth_m, rays, colors, limit_m, out):
+    if depth_m.size == 0:
         return
-    points = depth_to_points(mask_beyond(depth_m, limit_m), rays)
-    red, green, blue = np.moveaxis(colors.astype(np.uint32), -1, 0)
-    bits = (red << 16 | green << 8 | blue).view(np.float32)
-    cv2.mixChannels([points, bits], [out], [0, 0, 1, 1, 2, 2, 3, 3])
+    if not kernels.pack_points(depth_m, rays, colors, limit_m, out):
+        points = depth_to_points(mask_beyond(depth_m, limit_m), rays)
+        red, green, blue = np.moveaxis(colors.astype(np.uint32), -1, 0)
+        bits = (red << 16 | green << 8 | blue).view(np.float32)
+        cv2.mixChannels([points, bits], [out], [0, 0, 1, 1, 2, 2, 3, 3])
+    np.copyto(out[..., 2], np.nan, where=np.isnan(out[..., 0]))
 
 
 def unpack_rgb(points: NDArray[np.float32]) -> NDArray[np.uint8]:

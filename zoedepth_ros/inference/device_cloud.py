@@ -136,7 +136,9 @@ class _DeviceDepth:
         """Return x, y, z and colour of every selected pixel as bits, (h, w, 4) int32."""
         depth_m = self._filtered(self._certain(at), at)  # (h, w)
         z_m = torch.where(depth_m.isfinite(), depth_m, math.nan)
-        points_m = torch.cat((self.clouds.planes(at.rays) * z_m, z_m[None]))  # (3, h, w)
+        xy_m = self.clouds.planes(at.rays) * z_m
+        z_m = torch.where(xy_m[0].isnan(), math.nan, z_m)
+        points_m = torch.cat((xy_m, z_m[None]))  # (3, h, w)
         color = torch.zeros_like(z_m, dtype=torch.int32)
         if at.color:
             kept = stride_slice(at.stride)
