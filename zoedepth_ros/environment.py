@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import random
 import re
@@ -44,9 +45,19 @@ def thread_environment(environ: Mapping[str, str]) -> dict[str, str]:
     threads they wait for as soon as other processes run: next to one busy process on two cores,
     ZoeD_M12_NK in bf16 takes 13.7 s instead of 2.1 s.  Without other processes it is as fast with
     a low spin count; ZoeD_S_NK, with its short operations, is a few per cent slower.
+
+    torch cannot be imported by a user without a name, as in `docker run --user 1234`.
     """
     chosen = _SPINNING in environ or _WAITING in environ
-    return {} if chosen else {_SPINNING: _SPINS}
+    return ({} if chosen else {_SPINNING: _SPINS}) | _name_of_user()
+
+
+def _name_of_user() -> dict[str, str]:
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return {'USER': str(os.getuid())}
+    return {}
 
 
 def native_environment(environ: Mapping[str, str]) -> dict[str, str]:

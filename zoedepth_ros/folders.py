@@ -15,6 +15,9 @@ def cache_folder() -> Path:
 def user_cache_folder() -> Path:
     """Return the user's cache folder of the XDG base directory specification.
 
-    Raises RuntimeError for a user without a home folder.
+    Raises OSError for a user without a home folder.
     """
-    return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser()
+    try:
+        return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser()
+    except RuntimeError:
+        raise OSError('there is no home folder for the cache: set HOME or ZOEDEPTH_HOME') from None

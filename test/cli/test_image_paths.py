@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zoedepth_ros.cli.image_paths import find_images, output_names
+from zoedepth_ros.cli.image_paths import find_images, output_names, unreadable
 
 
 def touch(folder, *names):
@@ -24,6 +24,12 @@ def test_a_folder_means_the_images_in_it(tmp_path):
 
 def test_a_named_file_is_accepted_with_any_suffix(tmp_path):
     assert find_images([f'{tmp_path}/x.cam']) == [tmp_path / 'x.cam']
+
+
+def test_a_name_that_no_disk_takes_is_reported_beside_the_others(tmp_path):
+    touch(tmp_path, 'a.png')
+    paths = find_images([f'{tmp_path}/a.png', 300 * 'x' + '.png'])
+    assert unreadable(paths) == {paths[1]: 'File name too long'}
 
 
 def test_results_of_an_earlier_run_are_not_images(tmp_path):

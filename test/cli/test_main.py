@@ -11,6 +11,7 @@ import pytest
 
 from zoedepth_ros.cli import main as main_module
 from zoedepth_ros.cli.main import COMMANDS, main, version
+from zoedepth_ros.environment import thread_environment
 from zoedepth_ros.inference.result import DeviceLost
 
 RUN = 'import sys; from zoedepth_ros.cli.main import main; sys.exit(main'
@@ -55,6 +56,33 @@ def test_the_version_is_that_of_the_package(capsys):
         main(['--version'])
     assert capsys.readouterr().out == f'zoedepth {version()}\n'
     assert version()[0].isdigit()
+
+
+@pytest.fixture
+def nobody(monkeypatch):
+    """Be a user without an entry in passwd, as in `docker run --user 1234`."""
+
+    def unknown(_):
+        raise KeyError('uid not found')
+
+    monkeypatch.setattr('pwd.getpwuid', unknown)
+    for name in ('HOME', 'LNAME', 'LOGNAME', 'USER', 'USERNAME', 'XDG_CACHE_HOME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv('ZOEDEPTH_HOME', raising=False)
+
+
+def test_a_user_without_a_name_gets_one_as_torch_needs_it(nobody):
+    assert thread_environment({})['USER'].isdigit()
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(nobody, capsys):
+    assert main(['models']) == 2
+    assert 'set HOME or ZOEDEPTH_HOME' in capsys.readouterr().err
+
+
+def test_a_path_of_an_unknown_user_is_named(capsys):
+    assert main(['predict', '~no_such_user/photo.jpg']) == 2
+    assert '~no_such_user/photo.jpg' in capsys.readouterr().err
 
 
 def run_command_that(monkeypatch, action):

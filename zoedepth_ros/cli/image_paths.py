@@ -15,12 +15,15 @@ from zoedepth_ros.files import IMAGE_SUFFIXES
 def find_images(arguments: Iterable[str]) -> list[Path]:
     """Return the named images and those inside named folders, in order and without duplicates.
 
-    Files that an earlier run wrote into such a folder are skipped.  Raises ValueError for a folder
-    without images and for the depth of an earlier run.
+    What cannot be read is returned too; files that an earlier run wrote into a folder are skipped.
+    Raises ValueError for a folder without images and for the depth of an earlier run.
     """
     found: dict[Path, None] = {}
     for argument in arguments:
         path = Path(argument).expanduser()
+        if unreadable([path]):
+            found[path] = None
+            continue
         if not path.is_dir():
             if path.stem.endswith('_depth') and _is_output(path):
                 raise ValueError(f'{path}: the file is depth of an earlier run, expected an image')
@@ -37,9 +40,13 @@ def unreadable(paths: Iterable[Path]) -> dict[Path, str]:
     """Return unreadable path -> reason."""
     found = {}
     for path in paths:
-        if not path.exists():
-            found[path] = 'no such file'
-        elif not os.access(path, os.R_OK):
+        try:
+            path.stat()
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            found[path] = 'no such file' if missing else str(error.strerror)
+            continue
+        if not os.access(path, os.R_OK):
             found[path] = os.strerror(errno.EACCES)
     return found
 

@@ -57,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         return _report_error(explained(error), REFUSED)
     except RuntimeError as error:
+        if 'home directory' in str(error):  # of Path.expanduser
+            paths = ', '.join(text for text in arguments if '~' in text)
+            return _report_error(f'there is no home folder for ~ in {paths}', REFUSED)
         from zoedepth_ros.inference.result import ContextLost, InferenceError
 
         if not isinstance(error, InferenceError):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from zoedepth_ros.errors import explained
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.result import (
     AUTO,
@@ -104,7 +105,7 @@ def kind_of(error: BaseException) -> type[InferenceError] | None:
 
 def short_reason(error: BaseException) -> str:
     """Return the first line of an error: no advice of torch on memory, no full stop."""
-    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    first_line = (explained(error).strip() or type(error).__name__).splitlines()[0]
     text = _ADVICE.split(first_line)[0].removesuffix('.')
     return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 1] + '…'
 

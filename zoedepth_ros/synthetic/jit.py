@@ -33,7 +33,7 @@ def kernel_folder() -> Path | None:
     try:
         folder = cache_folder() / 'kernels' / digest
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # read-only disk, or a user without a home folder
+    except OSError:  # read-only disk, or a user without a home folder
         return None
     return folder if os.access(folder, os.W_OK) else None
 
