@@ -123,6 +123,21 @@ def test_all_parameters_have_a_value_also_after_an_empty_list_as_in_the_paramete
     assert ParameterType.PARAMETER_NOT_SET not in {value.type for value in answer.values}
 
 
+def test_a_value_for_a_parameter_that_does_not_exist_is_reported(start):
+    wrong = {'depth.rat': 5.0, 'front.cloud.rat': 5.0, 'left.model': 'ZoeD_M12_N', 'rear': 1}
+    known = {'front.cloud.rate': 5.0, 'qos_overrides./front/image.subscription.depth': 2}
+    node = start({'cameras': ['front', 'left'], **wrong, **known})
+    node.wait_for_log('active')
+    warnings = {line.partition(': ')[2] for line in node.lines if 'has no effect' in line}
+    assert warnings == {
+        'depth.rat is not a parameter of the node; its value has no effect',
+        'cloud.rat is not a parameter of the camera front; its value has no effect',
+        'the parameter model has one value for all cameras: set model, not left.model; its value '
+        'has no effect',
+        'rear is not a parameter of the node; its value has no effect',
+    }
+
+
 def test_a_wrong_parameter_stops_the_start(start):
     wrong = {
         'depth.rate': 5,
