@@ -47,7 +47,12 @@ def test_a_missing_key_is_named(tmp_path):
         ('augmentation', {'gamma': [1.0]}, 'gamma: expected 2 values'),
         ('augmentation', {'gamma': [1.0, 'x']}, r'gamma\[1\]: expected float'),
         ('weights_part', 'half', 'weights_part: expected'),
-        ('checkpoint_every', 0, 'checkpoint_every must be 1 or more, got 0'),
+        ('checkpoint_every', 0, 'checkpoint_every: expected a number above 0, got 0'),
+        ('seed', -1, 'x.yaml: seed: expected a finite number of 0 or more, got -1'),
+        ('checkpoint_every', 0.5, 'checkpoint_every: expected int, got 0.5'),
+        ('focal_exponent', float('nan'), 'focal_exponent: expected a finite number'),
+        ('augmentation', {'gamma': [2, 1]}, r'gamma: expected \[lowest, highest\], got \[2, 1\]'),
+        ('augmentation', {'flip_probability': 2}, 'flip_probability: expected 0 to 1, got 2'),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named_with_its_place(tmp_path, key, value, message):
@@ -72,6 +77,22 @@ def test_a_stage_has_a_length_in_epochs_or_in_steps_but_not_both(tmp_path):
     values = recipe(tmp_path)
     values['stages'][0]['epochs'] = 1
     with pytest.raises(ValueError, match="'relative' needs either epochs or steps"):
+        settings(TrainingConfig, values, 'x.yaml')
+
+
+@pytest.mark.parametrize('bins_m', [[0, 10], [10, 10]])
+def test_a_range_of_bins_without_geometric_spacing_is_refused(tmp_path, bins_m):
+    values = recipe(tmp_path)
+    values['domains'][0]['initial_bins_m'] = bins_m
+    with pytest.raises(ValueError, match='initial_bins_m must be 0 < lowest < highest'):
+        settings(TrainingConfig, values, 'x.yaml')
+
+
+@pytest.mark.parametrize('name', ['', 'a/b', '../a'])
+def test_the_name_of_a_stage_is_part_of_a_file_name(tmp_path, name):
+    values = recipe(tmp_path)
+    values['stages'][0]['name'] = name
+    with pytest.raises(ValueError, match=f"name of a stage .* got '{name}'"):
         settings(TrainingConfig, values, 'x.yaml')
 
 

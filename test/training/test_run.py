@@ -1,6 +1,7 @@
 """Whole runs of a tiny network on a few images."""
 
 import contextlib
+import csv
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from safetensors import safe_open
 from tiny_recipe import losses, recipe, write_recipe
 from waiting import PATIENCE_S, wait_until
 
+from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import TrainingConfig
@@ -214,6 +217,33 @@ def test_stage_two_starts_from_the_weights_of_stage_one(tmp_path):
     ):
         name = 'relative_head.conv1.weight'
         assert torch.allclose(one.get_tensor(name), other.get_tensor(name), atol=1e-7)
+
+
+def test_a_run_that_starts_again_may_have_other_losses(tmp_path):
+    stage = {**recipe(tmp_path)['stages'][1], 'steps': 1}
+    run(tmp_path, stages=[stage])
+    config = recipe(tmp_path, stages=[{**stage, 'log_error_weight': 1.0}])
+    train(settings(TrainingConfig, config, 'test'), Process(), restart=True)
+    (row,) = csv.DictReader((tmp_path / 'out' / 'metric_losses.csv').open())
+    assert float(row['log_error']) > 0
+
+
+def test_images_of_several_sizes_in_a_batch_are_refused(tmp_path):
+    values = recipe(tmp_path, stages=recipe(tmp_path)['stages'][:1])
+    depth_m = tmp_path / 'outdoor' / 'depth' / '3.npy'
+    np.save(depth_m, np.load(depth_m)[:, :64])
+    image = tmp_path / 'outdoor' / 'rgb' / '3.png'
+    cv2.imwrite(str(image), cv2.imread(str(image))[:, :64])
+    with pytest.raises(ValueError, match='one size, got 64 x 64 and 64 x 96 px'):
+        train(settings(TrainingConfig, values, 'test'), Process())
+
+
+def test_a_damaged_image_is_named_by_a_process_that_loads_images(tmp_path):
+    values = recipe(tmp_path, stages=recipe(tmp_path)['stages'][:1], workers=1)
+    for image in (tmp_path / 'indoor' / 'rgb').iterdir():
+        image.write_bytes(b'no image')
+    with pytest.raises(DatasetError, match=r'^folder: .*\.png: the file is not an image'):
+        train(settings(TrainingConfig, values, 'test'), Process())
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):

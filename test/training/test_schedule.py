@@ -111,3 +111,17 @@ def test_rates_and_momentum_follow_the_official_schedule(
         optimizer.step()
         if step < 99:
             schedule.step()
+
+
+@pytest.mark.parametrize(('rising_part', 'steps'), [(0.1, 10), (0.5, 2), (1.0, 7)])
+def test_a_rate_that_begins_to_fall_at_the_first_or_the_last_step(rising_part, steps):
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    schedule = one_cycle(optimizer, ScheduleConfig(rising_part=rising_part), steps)
+    rates = [optimizer.param_groups[0]['lr']]
+    for _ in range(steps):
+        optimizer.step()
+        schedule.step()
+        rates.append(optimizer.param_groups[0]['lr'])
+    first, *others = rates[:steps]
+    assert first == pytest.approx(2.0)
+    assert others == sorted(others, reverse=True)

@@ -94,6 +94,12 @@ class DomainConfig:
             raise ValueError(
                 f'min_depth_m and max_depth_m must be 0 <= min_depth_m < max_depth_m, got {span}'
             )
+        near_m, far_m = self.initial_bins_m
+        if far_m and not 0 < near_m < far_m:
+            raise ValueError(
+                'initial_bins_m must be 0 < lowest < highest, or [0, 0] for the default '
+                f'initialisation, got {[near_m, far_m]}'
+            )
         if self.dataset == 'synthetic' and self.images < 1:
             raise ValueError(
                 f'images, the number of synthetic scenes, must be 1 or more, got {self.images}'
@@ -196,14 +202,12 @@ class StageConfig:
             raise ValueError(
                 f'the precision of a stage must be float32 or bfloat16, got {self.precision!r}'
             )
+        if Path(self.name).name != self.name or not self.name:
+            raise ValueError(
+                f'the name of a stage must be usable in file names, got {self.name!r}'
+            )
         if (self.epochs > 0) == (self.steps > 0):
             raise ValueError(f'stage {self.name!r} needs either epochs or steps')
-        if self.batch_size < 1 or self.learning_rate <= 0 or self.validate_every <= 0:
-            raise ValueError(
-                f'stage {self.name!r} needs a positive batch_size, learning_rate and '
-                f'validate_every, got {self.batch_size}, {self.learning_rate} and '
-                f'{self.validate_every}'
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +253,6 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if not self.domains or not self.stages:
             raise ValueError('a recipe needs at least one entry in domains and one in stages')
-        if self.checkpoint_every < 1:
-            raise ValueError(f'checkpoint_every must be 1 or more, got {self.checkpoint_every}')
         if self.training_hfov_deg and not 1.0 <= self.training_hfov_deg < 179.0:
             raise ValueError(
                 'training_hfov_deg must be 0 (unknown), or at least 1 and less than 179 '

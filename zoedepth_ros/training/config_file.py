@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -11,9 +12,16 @@ from typing import Any, Literal, TypeVar
 
 from zoedepth_ros.errors import quoted, shortened
 from zoedepth_ros.files import parse_yaml, read_text
-from zoedepth_ros.training.config import TrainingConfig
+from zoedepth_ros.training.config import Range, TrainingConfig
 
 Settings = TypeVar('Settings')
+
+SHARES = {'flip_probability', 'color_probability', 'router_dropout', 'trim', 'average_decay'}
+SHARES |= {'rising_part', 'lowest_momentum', 'highest_momentum'}
+"""Keys whose value is at most 1."""
+POSITIVE = {'batch_size', 'learning_rate', 'validate_every', 'checkpoint_every', 'steps_per_m'}
+POSITIVE |= {'encoder', 'positions', 'decoder', 'heads', 'div_factor', 'final_div_factor'}
+"""Keys whose value is not 0."""
 
 
 def read_config(path: Path | str) -> TrainingConfig:
@@ -48,6 +56,12 @@ def settings(kind: type[Settings], values: Any, place: str) -> Settings:
         raise ValueError(f'{place}: the keys {", ".join(missing)} are missing')
     hints = typing.get_type_hints(kind)
     read = {key: _value(hints[key], value, f'{place}: {key}') for key, value in values.items()}
+    for key in SHARES & set(read):
+        if read[key] > 1:
+            raise ValueError(f'{place}: {key}: expected 0 to 1, got {read[key]:g}')
+    for key in POSITIVE & set(read):
+        if read[key] == 0:
+            raise ValueError(f'{place}: {key}: expected a number above 0, got 0')
     try:
         return kind(**read)
     except ValueError as error:
@@ -63,14 +77,15 @@ def _value(hint: Any, value: Any, place: str) -> Any:
         return _tuple(typing.get_args(hint), value, place)
     if origin is Literal:
         return _checked(value in typing.get_args(hint), hint, value, place)
-    if hint is float:
+    if hint is float and isinstance(value, str):
         # YAML reads 1e-4 as text: it wants a point before the exponent.
-        if isinstance(value, str):
-            value = _number(value)
-        good = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return float(_checked(good, hint, value, place))
-    good = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
-    return _checked(good, hint, value, place)
+        value = _number(value)
+    if hint in (int, float):
+        good = isinstance(value, (int, hint)) and not isinstance(value, bool)
+        if not 0 <= _checked(good, hint, value, place) < math.inf:
+            raise ValueError(f'{place}: expected a finite number of 0 or more, got {value}')
+        return hint(value)
+    return _checked(isinstance(value, hint), hint, value, place)
 
 
 def _tuple(parts: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
@@ -80,10 +95,13 @@ def _tuple(parts: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
         parts = (parts[0],) * len(value)
     if len(parts) != len(value):
         raise ValueError(f'{place}: expected {len(parts)} values, got {quoted(value)}')
-    return tuple(
+    read = tuple(
         _value(part, one, f'{place}[{i}]')
         for i, (part, one) in enumerate(zip(parts, value, strict=True))
     )
+    if parts == typing.get_args(Range) and read[0] > read[1]:
+        raise ValueError(f'{place}: expected [lowest, highest], got {quoted(value)}')
+    return read
 
 
 def _checked(good: bool, hint: Any, value: Any, place: str) -> Any:

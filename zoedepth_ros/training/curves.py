@@ -33,6 +33,10 @@ class Curves:
             rows = [row for row in reader if None not in row.values()]
             self._columns = list(reader.fieldnames or [])
         kept = [row for row in rows if int(row['step']) <= after_step]
+        if not kept:
+            self._path.unlink()  # a run from the start may have other columns
+            self._columns = []
+            return
         with (
             replacing(self._path) as unfinished,
             unfinished.open('w', newline='', encoding='utf-8') as file,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from zoedepth_ros.geometry.canonical import focal_factor
 from zoedepth_ros.inference.preprocess import MetricPreprocessing
@@ -71,6 +71,22 @@ class TrainingImages(Dataset[Example]):
         head = self.head_names.index(domain.domain)
         return example(pixels, depth_m, factor, head, domain, self.preprocessing)
 
+    def __getitems__(self, draws: Sequence[Draw]) -> Example | Exception:
+        """Return a batch, or its error: a DataLoader changes errors that its processes raise."""
+        try:
+            examples = [self[draw] for draw in draws]
+            sizes = sorted({tuple(one.mask.shape[1:]) for one in examples})
+            if len(sizes) > 1:
+                found = ' and '.join(f'{height} x {width}' for height, width in sizes)
+                raise ValueError(
+                    f'{self.domains[draws[0].domain].dataset}: the images of a batch must have '
+                    f'one size, got {found} px (height x width): resize images and depth, or set '
+                    'batch_size: 1'
+                )
+        except (ValueError, OSError) as error:
+            return error
+        return Example(*default_collate(examples))
+
 
 def depth_factor(sample: Sample, training_hfov_deg: float) -> float:
     """Return the focal factor of an image.
@@ -122,16 +138,28 @@ def example(
     return Example(image, known_m, mask, torch.tensor(head), factor_of_all)
 
 
-def batches(images: TrainingImages, share: ShareOfBatches, workers: int) -> DataLoader[Example]:
-    """Return a loader of one process' batches, prefetched by `workers` processes."""
-    return DataLoader(
+def batches(images: TrainingImages, share: ShareOfBatches, workers: int) -> Iterator[Example]:
+    """Yield one process' batches, prefetched by `workers` processes.
+
+    Raises ValueError for images of several sizes in a batch, and DatasetError.
+    """
+    loader = DataLoader(
         images,
         batch_sampler=share,
         num_workers=workers,
+        collate_fn=_as_is,
         worker_init_fn=_one_thread if workers else None,
         prefetch_factor=4 if workers else None,
         multiprocessing_context='spawn' if workers else None,
     )
+    for batch in loader:
+        if isinstance(batch, Exception):
+            raise batch
+        yield batch
+
+
+def _as_is(batch: Any) -> Any:
+    return batch
 
 
 def _one_thread(_: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -186,7 +187,7 @@ class StageLoop:
             save_state(state, self.folder)
         self.process.wait()
 
-    def _loader(self) -> torch.utils.data.DataLoader[Example]:
+    def _loader(self) -> Iterator[Example]:
         images = TrainingImages(
             self.training,
             self.config.domains,

@@ -108,11 +108,14 @@ def one_cycle(optimizer: Optimizer, config: ScheduleConfig, total_steps: int) ->
     rate is constant for `rising_part` of the run and then decreases on a cosine, while momentum
     (beta1) decreases and increases again.  Source: Smith 2018; ZoeDepth, config.
     """
+    rising_part = config.rising_part
+    if rising_part * total_steps in (1, total_steps):  # torch would divide by 0
+        rising_part *= 1 - 1e-9
     return OneCycleLR(
         optimizer,
         max_lr=[group['lr'] for group in optimizer.param_groups],
         total_steps=total_steps,
-        pct_start=config.rising_part,
+        pct_start=rising_part,
         anneal_strategy='cos',
         cycle_momentum=config.cycle_momentum,
         base_momentum=config.lowest_momentum,
