@@ -40,8 +40,9 @@ def predict(*arguments):
     return main(['predict', *map(str, arguments)])
 
 
-def test_an_image_becomes_four_files(folder, tmp_path, fake):
-    assert predict(folder / 'a.png', '--out', tmp_path / 'out') == 0
+@pytest.mark.parametrize('options', [[], ['--focal-correction', 'off']])
+def test_an_image_becomes_four_files(folder, tmp_path, fake, options):
+    assert predict(folder / 'a.png', '--out', tmp_path / 'out', *options) == 0
     names = sorted(path.name for path in (tmp_path / 'out').iterdir())
     assert names == ['a.ply', 'a_color.png', 'a_depth.npy', 'a_depth.png']
     mm = cv2.imread(str(tmp_path / 'out' / 'a_depth.png'), cv2.IMREAD_UNCHANGED)

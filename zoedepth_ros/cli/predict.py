@@ -228,7 +228,8 @@ def _print_model(
                 'of each image; --hfov sets another one'
             )
     elif not settings.camera_hfov_rad:
-        for_what = 'depth and cloud' if predictor.training_hfov_rad else 'the cloud'
+        is_corrected = predictor.training_hfov_rad and settings.focal_correction != 'off'
+        for_what = 'depth and cloud' if is_corrected else 'the cloud'
         hfov_deg = math.degrees(_assumed_hfov_rad(predictor))
         print(
             f'camera   a field of view of {hfov_deg:g} degrees is assumed for {for_what}; set '

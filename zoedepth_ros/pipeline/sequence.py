@@ -87,7 +87,7 @@ class SequencePredictor:
         """
         pipeline, settings = self._pipeline, self._settings
         is_known, needs_camera = camera is not None, self._needs_camera
-        if not is_known and not needs_camera and settings.focal_correction == AUTO:
+        if not is_known and not needs_camera and settings.focal_correction in (AUTO, OFF):
             settings = replace(settings, focal_correction=OFF)
             camera = assumed_camera(rgb.shape, self._cloud_hfov_rad)
         pipeline.settings = settings
