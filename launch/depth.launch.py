@@ -13,10 +13,11 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from zoedepth_ros.environment import native_environment, profile_environment
-from zoedepth_ros.pipeline.parameter_file import parameters_in
+from zoedepth_ros.pipeline.parameter_file import NODE_NAME, parameters_in
 from zoedepth_ros.ros.parameters.node_settings import check_cameras
 
 SHARE = Path(get_package_share_directory('zoedepth_ros'))
@@ -145,7 +146,11 @@ ARGUMENTS = [
 
 def from_file(context: LaunchContext, name: str) -> Any:
     """Return the node's value of a parameter in the parameter file, None if there is none."""
-    return parameters_in(Path(LaunchConfiguration('params_file').perform(context))).get(name)
+    file = Path(LaunchConfiguration('params_file').perform(context))
+    outer = context.launch_configurations.get('ros_namespace')  # of PushRosNamespace
+    inner = LaunchConfiguration('namespace').perform(context)
+    node = prefix_namespace(prefix_namespace(outer, inner), NODE_NAME)
+    return parameters_in(file, make_namespace_absolute(node)).get(name)
 
 
 def cameras(context: LaunchContext) -> list[str]:
@@ -247,7 +252,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     node = Node(
         package='zoedepth_ros',
         executable='depth_node',
-        name='zoedepth',
+        name=NODE_NAME,
         namespace=LaunchConfiguration('namespace'),
         parameters=[params_file, given_parameters(context)],
         remappings=remappings(context),

@@ -26,6 +26,14 @@ ARGUMENTS = [
     *('respawn', 'respawn_delay', 'rviz', 'rviz_frame', 'log_level'),
 ]
 
+ROBOTS = """
+/*/zoedepth: {ros__parameters: {cameras: [d]}}
+/one/zoedepth: {ros__parameters: {cameras: [a]}}
+two: {zoedepth: {ros__parameters: {cameras: [b]}}}
+/one/*/zoedepth: {ros__parameters: {cameras: [c]}}
+zoedepth: {ros__parameters: {depth.rate: 5.0}}
+"""
+
 
 def load(name):
     spec = importlib.util.spec_from_file_location(name, ROOT / 'launch' / f'{name}.launch.py')
@@ -151,21 +159,37 @@ def test_the_names_of_cameras_may_come_from_the_parameter_file(started):
 
 
 @pytest.mark.parametrize(
-    ('text', 'names'),
+    ('namespace', 'text', 'names'),
     [
-        ('/other: {ros__parameters: {cameras: [a]}}\n/**: {ros__parameters: {}}', []),
+        ('', '/other: {ros__parameters: {cameras: [a]}}\n/**: {ros__parameters: {}}', []),
         (
+            '',
             '/**: {ros__parameters: {cameras: [a]}}\nzoedepth: {ros__parameters: {cameras: [b]}}',
             ['b'],
         ),
-        ('robot: {zoedepth: {ros__parameters: {cameras: [c]}}}', ['c']),
+        ('robot', 'robot: {zoedepth: {ros__parameters: {cameras: [c]}}}', ['c']),
+        *((namespace, ROBOTS, names) for namespace, names in (
+            ('', []), ('/one', ['a']), ('two/', ['b']), ('one/two', ['c']), ('three', ['d']),
+        )),
     ],
-)
-def test_the_sections_of_the_node_name_its_cameras(started, tmp_path, text, names):
+)  # fmt: skip
+def test_the_sections_of_the_node_name_its_cameras(started, tmp_path, namespace, text, names):
     file = tmp_path / 'node.yaml'
     file.write_text(text)
-    module, context, _ = started(params_file=str(file), image='{camera}/image')
+    module, context, _ = started(
+        params_file=str(file), image='{camera}/image', namespace=namespace
+    )
     assert module.cameras(context) == names
+    context.launch_configurations.update(ros_namespace=namespace, namespace='')
+    assert module.cameras(context) == names
+
+
+def test_a_parameter_file_for_another_namespace_stops_the_start(started, tmp_path):
+    file = tmp_path / 'node.yaml'
+    file.write_text('zoedepth: {ros__parameters: {depth.rate: 5.0}}')
+    started(params_file=str(file))
+    with pytest.raises(ValueError, match='expected a section .* or "/robot/zoedepth:"'):
+        started(params_file=str(file), namespace='robot')
 
 
 def test_several_cameras_are_started_through_the_launch_file_of_one():

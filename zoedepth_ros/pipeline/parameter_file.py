@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,12 @@ def settings_from_file(
         raise ValueError(f'{path}: {error}') from None
 
 
-def parameters_in(path: Path) -> dict[str, Any]:
+def parameters_in(path: Path, node: str = '') -> dict[str, Any]:
     """Return the parameters by full name that a file has for the depth node.
 
-    Sections are applied in their order in the file: '/**' is for all nodes.  Raises ValueError for
-    a file without such a section, and OSError.
+    node: full name of the node, such as '/robot/zoedepth', whose sections alone count; '' for
+    those of any namespace.  Sections are applied in their order in the file: '/**' is for all
+    nodes.  Raises ValueError for a file without such a section, and OSError.
     """
     try:
         content = parse_yaml(read_text(path))
@@ -65,6 +67,8 @@ def parameters_in(path: Path) -> dict[str, Any]:
     values: dict[str, Any] = {}
     found = False
     for name, section in _sections(content):
+        if node and not re.fullmatch(_pattern(name), node):
+            continue
         parameters = section.get('ros__parameters') if isinstance(section, Mapping) else None
         if not isinstance(parameters, Mapping):
             raise ValueError(
@@ -74,18 +78,25 @@ def parameters_in(path: Path) -> dict[str, Any]:
         found = True
     if not found:
         raise ValueError(
-            f'{path}: expected a section "/**:" or "{NODE_NAME}:" with ros__parameters'
+            f'{path}: expected a section "/**:" or "{node or NODE_NAME}:" with ros__parameters'
         )
     return values
 
 
-def _sections(tree: Any) -> Iterator[tuple[str, Any]]:
+def _sections(tree: Any, namespace: str = '') -> Iterator[tuple[str, Any]]:
     """Yield name and content of each section for the depth node; namespaces may contain some."""
-    for name, section in tree.items() if isinstance(tree, Mapping) else ():
-        if str(name).rpartition('/')[2] in ('*', '**', NODE_NAME):
-            yield str(name), section
+    for key, section in tree.items() if isinstance(tree, Mapping) else ():
+        name = f'{namespace}{key}'
+        if name.rpartition('/')[2] in ('*', '**', NODE_NAME):
+            yield name, section
         elif isinstance(section, Mapping) and 'ros__parameters' not in section:
-            yield from _sections(section)
+            yield from _sections(section, f'{name}/')
+
+
+def _pattern(name: str) -> str:
+    """Return the pattern of the nodes of a section: * is one part of a name, ** any number."""
+    parts = {'*': r'/\w+', '**': r'(/\w+)*'}
+    return ''.join(parts.get(part, f'/{re.escape(part)}') for part in name.strip('/').split('/'))
 
 
 def _flat(tree: Mapping[Any, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
