@@ -291,6 +291,14 @@ def test_messages_are_counted_where_the_statistics_do_not_tell_topics_apart(tmp_
     assert summary(path).counts == {bags.CHATTER: 3}
 
 
+def test_types_are_found_where_the_index_does_not_repeat_them(tmp_path):
+    path = tmp_path / 'in.mcap'
+    with path.open('wb') as file:
+        write_chatter(Writer(file, repeat_schemas=False), many(3))
+    assert summary(path).type_of(bags.CHATTER) == 'std_msgs/msg/String'
+    assert summary(path).counts == {bags.CHATTER: 3}
+
+
 def test_rows_of_one_topic_are_counted_together(tmp_path):
     folder = bags.write_bag(tmp_path / 'in', bags.drive(4), 'sqlite3')
     with closing(sqlite3.connect(next(folder.glob('*.db3')))) as database:

@@ -70,7 +70,12 @@ def summarize_mcap(path: Path, damage: Damage) -> RecordingSummary:
     statistics = summary.statistics if summary else None
     found = statistics.channel_message_counts if statistics else {}  # may be left out, as channels
     is_indexed = statistics and sum(found.values()) == statistics.message_count
-    if summary and is_indexed and found.keys() <= summary.channels.keys():
+    if (
+        summary
+        and is_indexed
+        and found.keys() <= summary.channels.keys()
+        and _has_schemas(summary)
+    ):
         channels = {key: _channel(c, summary.schemas) for key, c in summary.channels.items()}
         counts = Counter[str]()
         for key, count in found.items():
@@ -317,6 +322,11 @@ def _summary(path: Path) -> Summary | None:
         raise
     except Exception:  # bytes that are not what they should be make mcap raise anything
         return None
+
+
+def _has_schemas(summary: Summary) -> bool:
+    """Return whether a summary repeats the schemas of its channels, as it need not."""
+    return {channel.schema_id for channel in summary.channels.values()} <= {0, *summary.schemas}
 
 
 def _channel(channel: Any, schemas: dict[int, Any]) -> Channel:
