@@ -11,6 +11,7 @@ import bags
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor, plane
+from mcap.writer import Writer
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
 
@@ -174,6 +175,33 @@ def test_a_broken_image_is_counted_and_the_others_get_depth(tmp_path):
     report = convert(source, tmp_path / 'out.mcap')
     assert (report.depths, sum(report.skipped.values())) == (2, 1)
     assert Counter(messages) <= Counter(bags.read_mcap(tmp_path / 'out.mcap'))
+
+
+@pytest.mark.parametrize('is_first', [True, False])
+@pytest.mark.parametrize('topic', [bags.IMAGE, bags.INFO])
+def test_messages_of_another_type_on_a_topic_are_reported(tmp_path, topic, is_first):
+    text = bags.text('of another type', 10**18 - 10**6, topic)
+    path = tmp_path / 'in.mcap'
+    with path.open('wb') as file:
+        writer, channels = Writer(file), {}
+        writer.start('ros2')
+        for m in [text, *bags.drive(2)] if is_first else [*bags.drive(2), text]:
+            if (m.topic, m.type_name) not in channels:
+                schema = writer.register_schema(m.type_name, 'ros2msg', b'')
+                channels[m.topic, m.type_name] = writer.register_channel(m.topic, 'cdr', schema)
+            channel = channels[m.topic, m.type_name]
+            writer.add_message(channel, m.time_ns, m.data, m.time_ns)
+        writer.finish()
+    report = convert(path, tmp_path / 'out.mcap')
+    assert (report.depths, report.clouds) == (2, 2)
+    if topic == bags.IMAGE:
+        assert report.skipped == {'unreadable message': 1}
+        assert report.examples == {
+            'unreadable message': 'expected an image, got a message of type std_msgs/msg/String'
+        }
+    else:
+        assert not report.skipped
+        assert report.damage == ['/camera/camera_info: some messages cannot be read']
 
 
 def test_a_lost_cuda_context_ends_the_work_instead_of_skipping_the_rest(tmp_path):

@@ -459,7 +459,7 @@ def image_file(path: Path, type_name: str, *, encoding='cdr', schema=True, profi
 
 def test_types_without_msg_in_their_names_are_the_same_types(tmp_path):
     path = image_file(tmp_path / 'in.mcap', 'sensor_msgs/Image')
-    assert find_inputs(summary(path), '', '').image_type == 'sensor_msgs/msg/Image'
+    assert find_inputs(summary(path), '', '').image == bags.IMAGE
     folder = bags.write_bag(tmp_path / 'bag', bags.drive(2), 'sqlite3')
     with sqlite3.connect(next(folder.glob('*.db3'))) as database:
         database.execute("UPDATE topics SET type = replace(type, '/msg/', '/')")

@@ -200,6 +200,18 @@ def test_true_depth_beside_recorded_depth_is_not_taken_for_the_images(tmp_path, 
         list(recording_frames(path, depth_topic=''))
 
 
+def test_depth_without_images_is_shown_with_its_own_camera(tmp_path, bags):
+    messages = []
+    for number in range(2):
+        at_ns = 10**18 + number * 10**8
+        messages.append(bags.camera_info(at_ns, topic='/depth/camera_info'))
+        messages.append(bags.depth(np.full(bags.SIZE, 2, np.float32), at_ns, '/depth/image'))
+        messages.append(bags.depth(np.full(bags.SIZE, 9, np.float32), at_ns, '/range/image'))
+    frames = list(recording_frames(bags.write_mcap(tmp_path / 'in.mcap', messages)))
+    assert [f.depth_m[0, 0] for f in frames] == [2.0, 2.0]
+    assert all(f.rgb is None and f.camera.intrinsics.fx_px == 50.0 for f in frames)
+
+
 def test_recorded_depth_reports_once_what_made_it(tmp_path, bags):
     from zoedepth_ros.bags.add_depth import add_depth
     from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan

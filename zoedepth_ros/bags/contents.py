@@ -116,11 +116,8 @@ class RecordingSummary:
 
     def of_type(self, *type_names: str) -> list[str]:
         """Return the topics of these types whose messages are of ROS 2, by name."""
-        return sorted(
-            c.topic
-            for c in {c.topic: c for c in self.channels if c.message_encoding == CDR}.values()
-            if full_type_name(c.type_name) in type_names
-        )
+        found = [c for c in self.channels if full_type_name(c.type_name) in type_names]
+        return sorted({c.topic for c in found if c.message_encoding == CDR})
 
     def type_of(self, topic: str) -> str:
         """Return the type of a topic, in full; '' when there is none."""

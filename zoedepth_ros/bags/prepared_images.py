@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.bags.cdr import decode, make
-from zoedepth_ros.bags.contents import Item, Message
+from zoedepth_ros.bags.contents import Item, Message, full_type_name
 from zoedepth_ros.bags.errors import Damage
 from zoedepth_ros.bags.look_ahead import first_info, look_ahead, stamp_s
 from zoedepth_ros.bags.plan import Plan, Report
@@ -20,7 +20,7 @@ from zoedepth_ros.messages.camera import UNUSABLE, CalibratedCamera, CameraTrack
 from zoedepth_ros.messages.image_order import LATE, OUT_OF_ORDER, ImageOrder
 from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_with_opencv
 from zoedepth_ros.messages.transforms import TransformTree
-from zoedepth_ros.messages.types import CAMERA_INFO, TF_MESSAGE
+from zoedepth_ros.messages.types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF_MESSAGE
 from zoedepth_ros.pipeline.outputs import POINTS
 from zoedepth_ros.pipeline.request import OutputsDue, Schedule
 
@@ -95,7 +95,7 @@ class PreparedImages:
             try:
                 message = decode(item.data, TF_MESSAGE)
             except ValueError:
-                self._report.skipped['unreadable transforms'] += 1
+                self._note_unreadable(item)
                 continue
             self._transforms.add(message, static=item.channel.topic.endswith('_static'))
 
@@ -111,7 +111,10 @@ class PreparedImages:
         try:
             self._tracker.set_info(decode(message.data, CAMERA_INFO), is_newest=is_newest)
         except ValueError:
-            self._report.skipped['unreadable camera_info'] += is_newest
+            self._note_unreadable(message)
+
+    def _note_unreadable(self, message: Message) -> None:
+        self._damage.note(f'{message.channel.topic}: some messages cannot be read')
 
     def _frame(self, message: Message) -> Frame | None:
         self._report.images += 1
@@ -128,8 +131,8 @@ class PreparedImages:
         except ConversionError as error:
             self._report.skip(error.reason, str(error))
             return None
-        except ValueError:
-            self._report.skipped['unreadable message'] += 1
+        except ValueError as error:
+            self._report.skip('unreadable message', str(error))
             return None
         self._schedule.done(due, time_s)
         for what, text in self._images.assumptions.items():
@@ -193,7 +196,7 @@ class TopicImages:
 
     def __init__(self, inputs: InputTopics, bits: int = 0) -> None:
         """bits: the node's camera.bits."""
-        self._type_name, self._bits = inputs.image_type, bits
+        self._bits = bits
         self._reader = ImageReader(inputs.image, convert_with_opencv)
         self._order = ImageOrder()
 
@@ -212,5 +215,8 @@ class TopicImages:
 
         Raises ConversionError for an image and ValueError for a message that cannot be read.
         """
-        image = decode(message.data, self._type_name)
+        type_name = full_type_name(message.channel.type_name)
+        if type_name not in (IMAGE, COMPRESSED_IMAGE):  # another type on the same topic
+            raise ValueError(f'expected an image, got a message of type {type_name}')
+        image = decode(message.data, type_name)
         return image, self._reader.rgb(image, self._bits)

@@ -49,9 +49,6 @@ class InputTopics:
 
     image: str
 
-    image_type: str
-    """sensor_msgs/msg/Image or CompressedImage."""
-
     camera_info: str
     """Topic of their camera_info; '' when there is none."""
 
@@ -70,9 +67,9 @@ def find_inputs(
     """Check the topics that are given, find those that are not ('').
 
     besides: a topic of depth; when it is there, its neighbours are not taken for candidates, nor
-    are topics without camera_info while others have it.  encodings: keeps depth from being taken
-    for images.  bits: as the node's camera.bits, see `is_depth`.  Raises RecordingError listing
-    what there is.
+    are topics without camera_info while others have it.  It is the image topic of a recording
+    that has no other images.  encodings: keeps depth from being taken for images.  bits: as the
+    node's camera.bits, see `is_depth`.  Raises RecordingError listing what there is.
     """
     candidates = summary.of_type(IMAGE, COMPRESSED_IMAGE)
     cameras = summary.of_type(CAMERA_INFO)
@@ -81,13 +78,14 @@ def find_inputs(
         if not image:  # not ground truth of a simulation: the images of the depth have a camera
             candidates = [t for t in candidates if camera_info_topic(t) in cameras] or candidates
     if not image:
-        image = _only(candidates, summary, encodings, bits)
-    if image not in candidates:
+        image = _only(candidates, summary, encodings, bits, besides)
+    if image not in candidates and image != besides:
         there = f' ({summary.type_of(image)})' if summary.type_of(image) else ''
         raise RecordingError(
             f'{image}{there} is not an image topic; {_listed(candidates, summary)}'
         )
-    for topic, encoding in _depth_in([image], summary, encodings, bits).items():
+    wrong = {} if image == besides else _depth_in([image], summary, encodings, bits)
+    for topic, encoding in wrong.items():
         raise RecordingError(
             f'{topic} contains depth ({encoding}), expected colour or grey images; '
             f'{_listed(candidates, summary)}'
@@ -97,10 +95,9 @@ def find_inputs(
             f'{camera_info} is not a camera_info topic; '
             f'{_named("camera_info topics", cameras, summary)}'
         )
-    if not camera_info and camera_info_topic(image) in cameras:
-        camera_info = camera_info_topic(image)
-    count = summary.counts.get(image, 0)
-    return InputTopics(image, summary.type_of(image), camera_info, count)
+    siblings = [camera_info_topic(topic) for topic in (image, besides) if topic]
+    camera_info = camera_info or next((topic for topic in siblings if topic in cameras), '')
+    return InputTopics(image, camera_info, summary.counts.get(image, 0))
 
 
 _TYPES = {
@@ -209,12 +206,18 @@ def _reliable(qos: str) -> str:
 
 
 def _only(
-    candidates: list[str], summary: RecordingSummary, encodings: Encodings, bits: int
+    candidates: list[str],
+    summary: RecordingSummary,
+    encodings: Encodings,
+    bits: int,
+    besides: str,
 ) -> str:
     used = [topic for topic in candidates if summary.counts.get(topic)]
     used = [topic for topic in used if not _repeats(topic, used)]
     depth = _depth_in(used, summary, encodings, bits)
     images = [topic for topic in used if topic not in depth]
+    if not images and summary.counts.get(besides):
+        return besides
     used = images or used
     if len(used) == 1 or (used and not images):
         return used[0]

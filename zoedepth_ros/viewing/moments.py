@@ -176,12 +176,12 @@ class _Shown:
         try:
             if topic == self._inputs.camera_info:
                 self._tracker.set_info(decode(message.data, types.CAMERA_INFO))
+            elif topic == self._depth_topic:
+                yield self._depth(message, time_s)
             elif topic == self._inputs.image:
                 yield from self._image(message, time_s)
             elif not self._depth_topic:
                 return  # recorded outputs are not those of the depth that is predicted
-            elif topic == self._depth_topic:
-                yield self._depth(message, time_s)
             elif topic == self._uncertainty_topic:
                 yield ViewFrame(topic, time_s, uncertainty_m=_depth_m(message)[1])
             elif topic == self._domain_topic and message.channel.type_name == types.DOMAIN:
