@@ -124,8 +124,13 @@ def test_all_parameters_have_a_value_also_after_an_empty_list_as_in_the_paramete
 
 
 def test_a_value_for_a_parameter_that_does_not_exist_is_reported(start):
-    wrong = {'depth.rat': 5.0, 'front.cloud.rat': 5.0, 'left.model': 'ZoeD_M12_N', 'rear': 1}
-    known = {'front.cloud.rate': 5.0, 'qos_overrides./front/image.subscription.depth': 2}
+    wrong = {'depth.rat': 5.0, 'front.cloud.rat': 5.0, 'left.model': 'ZoeD_M12_N', 'front': 1}
+    wrong['qos_overrides./front/images.subscription.depth'] = 2
+    known = {
+        'front.cloud.rate': 5.0,
+        'use_sim_time': False,
+        'qos_overrides./front/image.subscription.depth': 2,
+    }
     node = start({'cameras': ['front', 'left'], **wrong, **known})
     node.wait_for_log('active')
     warnings = {line.partition(': ')[2] for line in node.lines if 'has no effect' in line}
@@ -134,7 +139,9 @@ def test_a_value_for_a_parameter_that_does_not_exist_is_reported(start):
         'cloud.rat is not a parameter of the camera front; its value has no effect',
         'the parameter model has one value for all cameras: set model, not left.model; its value '
         'has no effect',
-        'rear is not a parameter of the node; its value has no effect',
+        'front is not a parameter of the node; its value has no effect',
+        'qos_overrides./front/images.subscription.depth is not a parameter of the node; its value '
+        'has no effect',
     }
 
 

@@ -105,6 +105,7 @@ class DepthNode(LifecycleNode):
         except BaseException:
             self._stop()
             raise
+        self._node_parameters.warn_without_effect()
         topics = ', '.join(stream.image_topic for stream in self._streams)
         self.get_logger().info(f'the node is active, with images from {topics}')
         return super().on_activate(state)

@@ -63,7 +63,7 @@ class CameraSettings:
         Raises ValueError saying why there is no such parameter.
         """
         camera, _, plain = name.partition('.')
-        if camera not in self.common.cameras:
+        if camera not in self.common.cameras or not plain:
             raise ValueError(f'{name} is not a parameter of the node')
         if plain not in TABLE:
             raise ValueError(f'{plain} is not a parameter of the camera {camera}')

@@ -46,9 +46,17 @@ class NodeParameters:
         own = {f'{camera}.{name}': _own_value(node, camera, name)
                for camera in common.cameras for name in OWN_NAMES}  # fmt: skip
         self.settings = self.settings.changed(own)
-        for name in node._parameter_overrides:
-            self._warn_without_effect(name)
         node.add_on_set_parameters_callback(self._on_set)
+
+    def warn_without_effect(self) -> None:
+        """Warn of values given at start to parameters that do not exist; once topics are known."""
+        for name in self._node._parameter_overrides:
+            if self._node.has_parameter(name):
+                continue
+            try:
+                self.settings.split(name)
+            except ValueError as error:
+                self._node.get_logger().warning(f'{error}; its value has no effect')
 
     def _on_set(self, parameters: list[Any]) -> SetParametersResult:
         changes = {
@@ -67,15 +75,6 @@ class NodeParameters:
         self.settings = settings
         self._on_change(settings)
         return SetParametersResult(successful=True)
-
-    def _warn_without_effect(self, name: str) -> None:
-        """Warn of a value that is given at start to a parameter that does not exist."""
-        if self._node.has_parameter(name) or name.startswith('qos_overrides.'):
-            return
-        try:
-            self.settings.split(name)
-        except ValueError as error:
-            self._node.get_logger().warning(f'{error}; its value has no effect')
 
     def _is_of_others(self, name: str) -> bool:
         """Return whether a parameter is rclpy's, whose declaration calls back here too."""
