@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.inference.uncertainty import UncertaintyMap
+from zoedepth_ros.inference.uncertainty import UncertaintyMap, read_maps
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.weights.load import save_weights
@@ -56,6 +56,44 @@ def test_the_file_beside_the_weights_has_each_head_of_its_own_images(tree, weigh
         'indoor': 3,
         'outdoor': 2,
     }
+
+
+def test_heads_without_images_keep_the_map_in_the_weights(tree, weights, capsys):
+    for domain in ('indoor', 'outdoor'):
+        assert calibrate(tree, weights, '--into-weights', domain=domain) == 0
+    before = build_predictor(MODEL, weights, 'cpu').uncertainty_maps
+    assert calibrate(tree, weights, '--samples', 1) == 0
+    after = build_predictor(MODEL, weights, 'cpu').uncertainty_maps
+    assert after['outdoor'] == before['outdoor']
+    assert after['indoor'] != before['indoor']
+    capsys.readouterr()
+    assert calibrate(tree, weights, '--into-weights') == 0
+    assert 'tiny.uncertainty.yaml has precedence over the metadata' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('text', ['format: zoedepth scale 1\nheads: {}\n', '- a\n', 'fitted: ['])
+def test_a_file_that_is_no_calibration_is_not_overwritten(tree, weights, tmp_path, capsys, text):
+    (tmp_path / 'out.yaml').write_text(text)
+    assert calibrate(tree, weights, '--out', tmp_path / 'out.yaml') == 2
+    assert 'out.yaml: ' in capsys.readouterr().err
+    assert (tmp_path / 'out.yaml').read_text() == text
+
+
+def test_a_network_of_other_authors_is_calibrated_on_images_but_not_on_rendered_scenes(
+    tree, tmp_path, capsys
+):
+    for package in ('onnx', 'onnxruntime'):
+        pytest.importorskip(package)
+    from foreign_network import DEPTH, contract, write_network
+
+    outputs = {**DEPTH, 'std': ((0.1, 0.0, 0.0), 0.5)}
+    network = tmp_path / 'other.onnx'
+    write_network(network, contract(spread__output='std'), outputs)
+    assert calibrate(tree, network) == 0
+    assert list(read_maps(network, {})) == ['any']
+    options = ['--dataset', 'synthetic', '--weights', str(network)]
+    assert main(['calibrate', 'uncertainty', *options]) == 2
+    assert 'rendered scenes calibrate the heads indoor, outdoor, but' in capsys.readouterr().err
 
 
 def test_the_map_covers_the_images_of_its_fit(tree, weights):

@@ -75,7 +75,8 @@ def test_weights_keep_their_maps_in_their_metadata_or_in_a_file_beside_which_cou
     other = {'indoor': UncertaintyMap(3.0)}
     assert file_beside(weights) == tmp_path / 'network.v2.uncertainty.yaml'
     write_maps(file_beside(weights), content_of(other))
-    assert read_maps(weights, metadata) == other
+    assert read_maps(weights, {}) == other
+    assert read_maps(weights, metadata) == {**MAPS, **other}
 
 
 @pytest.mark.parametrize(

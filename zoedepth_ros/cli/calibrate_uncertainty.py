@@ -18,11 +18,13 @@ from zoedepth_ros.cli.evaluate import (
     require_uncertainty,
 )
 from zoedepth_ros.cli.reporting import progress
-from zoedepth_ros.files import check_writable, json_text, parse_json, parse_yaml, read_text
+from zoedepth_ros.files import check_writable, json_text, parse_json
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from zoedepth_ros.evaluation.evaluate import EvaluationData, NetworkPredictor
+    from zoedepth_ros.datasets.dataset import DepthDataset
+    from zoedepth_ros.evaluation.evaluate import NetworkPredictor
+    from zoedepth_ros.evaluation.synthetic_scenes import SyntheticScenes
     from zoedepth_ros.evaluation.uncertainty_fit import FittedMap
 
 HELP = 'fit the standard deviation of depth to a data set, for each head of a network'
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.build import RANDOM
     from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
     from zoedepth_ros.evaluation.uncertainty_fit import fit_map, fitted_content
-    from zoedepth_ros.inference.uncertainty import KEY, file_beside, write_maps
+    from zoedepth_ros.inference.uncertainty import KEY, file_beside, read_content, write_maps
     from zoedepth_ros.weights.fetch import fetch
     from zoedepth_ros.weights.load import set_metadata
     from zoedepth_ros.weights.read import read_checkpoint
@@ -83,12 +85,13 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f'--into-weights needs a safetensors file, got {weights}')
     out = Path(args.out).expanduser() if args.out else file_beside(weights)
     check_writable(weights if args.into_weights else out)
+    older = read_content(out) if out.exists() and out.stat().st_size else {}
     args.model, args.weights = model, str(weights)
     predictor = open_network(args)
     require_uncertainty(predictor)
     found = {}
     for head, dataset, limit in _data(args, predictor):
-        protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[head]
+        protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
         found[head] = fit_map(
             predictor,
             dataset,
@@ -102,8 +105,9 @@ def run(args: argparse.Namespace) -> int:
         kept = parse_json(read_checkpoint(weights).metadata.get(KEY, '{}'))
         set_metadata(weights, {KEY: json_text(fitted_content(found, kept))})
         print(f'-> {weights}, metadata {KEY}')
+        if older:
+            print(f'WARNING  {out} has precedence over the metadata: remove this file')
         return 0
-    older = parse_yaml(read_text(out)) if out.exists() else {}
     write_maps(out, fitted_content(found, older))
     print(f'-> {out}')
     return 0
@@ -111,11 +115,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _data(
     args: argparse.Namespace, predictor: NetworkPredictor
-) -> list[tuple[str, EvaluationData, int]]:
+) -> list[tuple[str, DepthDataset | SyntheticScenes, int]]:
     """Return head, images and their number for each head with images."""
     from zoedepth_ros.evaluation.synthetic_scenes import CALIBRATION_SEED, SyntheticScenes
+    from zoedepth_ros.media.sample import DOMAINS
 
     if args.dataset == SCENES:
+        if set(predictor.heads) - set(DOMAINS):
+            raise ValueError(
+                f'rendered scenes calibrate the heads {", ".join(DOMAINS)}, but '
+                f'{predictor.model_name} has {", ".join(predictor.heads)}: give another --dataset'
+            )
         n_scenes = (args.samples or DEFAULT_SCENES) // len(predictor.heads) or 1
         seed = CALIBRATION_SEED if args.seed is None else args.seed
         return [

@@ -84,32 +84,40 @@ UncertaintyMaps = Mapping[str, UncertaintyMap]
 
 
 def file_beside(weights: Path) -> Path:
-    """Return the calibration file of a weights file, which takes precedence over its metadata."""
+    """Return the calibration file of a weights file; its maps precede those in the metadata."""
     return weights.with_suffix('.uncertainty.yaml')
 
 
 def read_maps(weights: Path, metadata: Mapping[str, str]) -> dict[str, UncertaintyMap]:
-    """Return the calibration in the file beside weights, else in their metadata; {} for none.
+    """Return the map of each head in the file beside weights, else in their metadata.
 
     Raises UncertaintyError, and OSError for a file that cannot be read.
     """
     beside = file_beside(weights)
     try:
-        if beside.exists():
-            where = str(beside)
-            return maps_from(parse_yaml(read_text(beside)))
-        where = f'{weights}, metadata {KEY}'
-        return maps_from(parse_json(metadata[KEY])) if metadata.get(KEY) else {}
+        maps = maps_from(parse_json(metadata[KEY])) if metadata.get(KEY) else {}
     except ValueError as error:
-        raise UncertaintyError(f'{where}: {error}') from None
+        raise UncertaintyError(f'{weights}, metadata {KEY}: {error}') from None
+    return {**maps, **(maps_from(read_content(beside)) if beside.exists() else {})}
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """Return the content of a calibration file.  Raises UncertaintyError and OSError."""
+    try:
+        content = parse_yaml(read_text(path))
+        maps_from(content)
+    except ValueError as error:
+        raise UncertaintyError(f'{path}: {error}') from None
+    return dict(content)
 
 
 def maps_from(content: Any) -> dict[str, UncertaintyMap]:
     """Return the maps in what `content_of` returned.  Raises UncertaintyError."""
     if not isinstance(content, dict) or content.get(_FORMAT_KEY) != FORMAT:
         raise UncertaintyError(f'expected "{_FORMAT_KEY}: {FORMAT}", got {quoted(content)}')
-    heads = content.get(_HEADS_KEY)
-    if set(content) - {_FORMAT_KEY, _HEADS_KEY, _FITTED_KEY} or not isinstance(heads, dict):
+    heads, fitted = content.get(_HEADS_KEY), content.get(_FITTED_KEY, {})
+    other = set(content) - {_FORMAT_KEY, _HEADS_KEY, _FITTED_KEY}
+    if other or not (isinstance(heads, dict) and isinstance(fitted, dict)):
         raise UncertaintyError(
             f'expected the keys {_HEADS_KEY} and {_FITTED_KEY}, got {quoted(list(content))}'
         )
