@@ -144,13 +144,18 @@ ARGUMENTS = [
 ]
 
 
+def node_namespace(context: LaunchContext) -> str:
+    """Return the full namespace of the node."""
+    outer = context.launch_configurations.get('ros_namespace')  # of PushRosNamespace
+    inner = LaunchConfiguration('namespace').perform(context)
+    return make_namespace_absolute(prefix_namespace(outer, inner))
+
+
 def from_file(context: LaunchContext, name: str) -> Any:
     """Return the node's value of a parameter in the parameter file, None if there is none."""
     file = Path(LaunchConfiguration('params_file').perform(context))
-    outer = context.launch_configurations.get('ros_namespace')  # of PushRosNamespace
-    inner = LaunchConfiguration('namespace').perform(context)
-    node = prefix_namespace(prefix_namespace(outer, inner), NODE_NAME)
-    return parameters_in(file, make_namespace_absolute(node)).get(name)
+    node = prefix_namespace(node_namespace(context), NODE_NAME)
+    return parameters_in(file, node).get(name)
 
 
 def cameras(context: LaunchContext) -> list[str]:
@@ -207,12 +212,16 @@ def remappings(context: LaunchContext) -> list[tuple[str, str]]:
 
 def rviz_view(context: LaunchContext) -> dict[str, object]:
     """Return namespace and remappings of RViz, for the first camera."""
-    namespace = LaunchConfiguration('namespace').perform(context)
+    namespace = node_namespace(context)
     names, mapped = cameras(context), remappings(context)
     if names:
         first = f'{names[0]}/'
-        mapped = [(n.removeprefix(first), topic) for n, topic in mapped if n.startswith(first)]
-        namespace = f'{namespace}/{names[0]}'.lstrip('/')
+        mapped = [
+            (name.removeprefix(first), prefix_namespace(namespace, topic))
+            for name, topic in mapped
+            if name.startswith(first)
+        ]
+        namespace = prefix_namespace(namespace, names[0])
     # image_transport subscribes to image/compressed.
     if image_transport(context) == 'compressed':
         mapped += [('image/compressed', f'{to}/compressed') for n, to in mapped if n == 'image']

@@ -136,7 +136,7 @@ def test_several_cameras_have_their_topics_by_a_pattern(started):
         ('front/image', '/front/image_raw'), ('left/image', '/left/image_raw'),
     ]  # fmt: skip
     assert module.rviz_view(context) == {
-        'namespace': 'front', 'remappings': [('image', '/front/image_raw')],
+        'namespace': '/front', 'remappings': [('image', '/front/image_raw')],
     }  # fmt: skip
     with pytest.raises(ValueError, match=r'expected \{camera\} in .* got /cam/image_raw'):
         started(cameras='front,left', image='/cam/image_raw')
@@ -154,7 +154,9 @@ def test_the_names_of_cameras_may_come_from_the_parameter_file(started):
     assert 'cameras' not in module.given_parameters(context)
     assert module.cameras(context) == ['front', 'left', 'right']
     assert len(module.remappings(context)) == 3
-    assert module.rviz_view(context)['namespace'] == 'robot/front'
+    assert module.rviz_view(context) == {
+        'namespace': '/robot/front', 'remappings': [('image', '/robot/front/image')],
+    }  # fmt: skip
     assert module.cameras(started()[1]) == []
 
 
