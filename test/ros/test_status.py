@@ -268,11 +268,21 @@ def test_what_passes_a_threshold_is_reported_with_both_numbers(fields, level, wo
     assert (found.level, words in found.message) == (level, True), found.message
 
 
-@pytest.mark.parametrize(('input_age_s', 'level'), [(3.0, WARN), (9.9, WARN), (10.0, ERROR)])
-def test_a_silent_camera_is_a_warning_at_first_and_an_error_later(input_age_s, level):
-    found = diagnose(state=Status.STATE_NO_INPUT, input_age=input_age_s)
+@pytest.mark.parametrize(
+    ('state', 'input_age_s', 'level'),
+    [
+        (Status.STATE_NO_INPUT, 3.0, WARN),
+        (Status.STATE_NO_INPUT, 9.9, WARN),
+        (Status.STATE_NO_INPUT, 10.0, ERROR),
+        # with a warn_no_input of more than error_no_input
+        (Status.STATE_WORKING, 9.9, OK),
+        (Status.STATE_WORKING, 10.0, ERROR),
+    ],
+)
+def test_a_silent_camera_is_a_warning_at_first_and_an_error_later(state, input_age_s, level):
+    found = diagnose(state=state, input_age=input_age_s)
     assert found.level == level
-    assert f'{input_age_s:.0f} s' in found.message
+    assert (f'{input_age_s:.0f} s' in found.message) == (level != OK)
 
 
 @pytest.mark.parametrize(('dropped', 'level'), [(0, OK), (1, WARN), (9, WARN), (10, ERROR)])

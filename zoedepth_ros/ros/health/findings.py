@@ -52,10 +52,11 @@ def findings(status: Any, before: Counts, at: NodeSettings) -> list[Finding]:
 def _state(status: Any, at: NodeSettings) -> list[Finding]:
     if status.state == Status.STATE_FAILED:
         return [(ERROR, 'the depth network cannot run')]
-    if status.state != Status.STATE_NO_INPUT:
-        return []
-    level = ERROR if 0.0 < at.error_no_input_s <= status.input_age else WARN
-    return [(level, f'no image has arrived for {status.input_age:.0f} s')]
+    silence = f'no image has arrived for {status.input_age:.0f} s'
+    is_subscribed = status.state in (Status.STATE_NO_INPUT, Status.STATE_WORKING)
+    if is_subscribed and 0.0 < at.error_no_input_s <= status.input_age:
+        return [(ERROR, silence)]
+    return [(WARN, silence)] if status.state == Status.STATE_NO_INPUT else []
 
 
 def _drops(before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
