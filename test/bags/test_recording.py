@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import bags
 import pytest
@@ -163,6 +164,42 @@ def test_a_database_that_was_not_closed_keeps_its_last_messages(tmp_path):
     database.close()
     assert len(list(killed.iterdir())) > 1
     assert bags.Written(bags.CHATTER, 'std_msgs/msg/String', 5, b'x') in messages(killed)
+
+
+def as_user(user: int) -> None:
+    if 0 in os.getresuid():  # root can write everywhere
+        os.setresuid(user, user, 0)
+
+
+@pytest.mark.parametrize('is_closed', [True, False])
+def test_a_database_with_a_log_is_read_in_a_folder_that_cannot_be_written_to(is_closed):
+    with TemporaryDirectory() as folder:
+        bag = bags.write_bag(Path(folder) / 'bag', many(3), 'sqlite3')
+        file = next(bag.glob('*.db3'))
+        database = sqlite3.connect(file)
+        database.execute('PRAGMA journal_mode=WAL')
+        database.execute("UPDATE topics SET type = 'std_msgs/msg/Text'")
+        database.commit()
+        copy = Path(folder) / 'copy'
+        copy.mkdir()
+        if is_closed:
+            database.close()
+        for name in (file.name, f'{file.name}-wal'):  # without the index of the log
+            if (bag / name).exists():
+                shutil.copy(bag / name, copy / name)
+        database.close()
+        Path(folder).chmod(0o755)
+        copy.chmod(0o555)
+        as_user(65534)
+        try:
+            if is_closed:
+                assert [m.type_name for m in messages(copy)] == ['std_msgs/msg/Text'] * 3
+            else:
+                with pytest.raises(RecordingError, match='the last messages are in bag.db3-wal'):
+                    messages(copy)
+        finally:
+            as_user(0)
+            copy.chmod(0o755)
 
 
 def test_attachments_metadata_times_and_numbers_are_kept(tmp_path):

@@ -5,6 +5,7 @@ With sqlite3 itself, because what a killed recorder left in its write-ahead log 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -96,6 +97,17 @@ def first_time_ns(path: Path) -> int | None:
 
 def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
     address = f'{path.resolve().as_uri()}?mode=ro'
+    if not os.access(path.parent, os.W_OK):  # where SQLite cannot make the files of a log
+        log, index, journal = (
+            path.with_name(f'{path.name}-{name}') for name in ('wal', 'shm', 'journal')
+        )
+        if not (_has_content(log) or _has_content(journal)):
+            address += '&immutable=1'
+        elif _has_content(log) and not index.exists():
+            raise RecordingError(
+                f'{path}: the last messages are in {log.name}, which SQLite reads only in a folder '
+                'that can be written to: copy the recording into such a folder'
+            )
     try:
         database = sqlite3.connect(address, uri=True, check_same_thread=False)
     except sqlite3.Error as error:
@@ -104,6 +116,10 @@ def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
         with suppress(sqlite3.Error):  # the next reader reports the error
             database.execute('PRAGMA writable_schema = ON')
     return database
+
+
+def _has_content(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
 
 
 def _channels(path: Path, database: sqlite3.Connection, damage: Damage) -> dict[int, Channel]:
