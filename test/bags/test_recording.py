@@ -377,6 +377,16 @@ BROKEN_METADATA = {
 }
 
 
+def test_files_that_metadata_does_not_name_are_reported(tmp_path):
+    folder = bags.write_bag(tmp_path / 'bag', bags.drive(2))
+    bags.write_mcap(folder / 'other.mcap', bags.drive(3))
+    items, notes = read(folder)
+    assert sum(isinstance(item, Message) for item in items) == 6
+    assert notes == [
+        f"{folder}/metadata.yaml: files that it does not name are not read: ['other.mcap']"
+    ]
+
+
 @pytest.mark.parametrize('recover', [False, True])
 @pytest.mark.parametrize('kind', BROKEN_METADATA)
 def test_with_broken_metadata_the_files_that_are_there_are_read(tmp_path, kind, recover):

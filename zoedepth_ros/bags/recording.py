@@ -196,6 +196,9 @@ def _folder(path: Path, damage: Damage) -> Recording:
         return Recording(path, _by_time(there))
     for file in missing:
         damage.report(file, f'the file is missing although {METADATA_FILE} names it')
+    unnamed = [f.name for f in others if f.with_name(f'{f.name}.zstd') not in named]
+    if unnamed:
+        damage.note(f'{metadata}: files that it does not name are not read: {quoted(unnamed)}')
     files = tuple(file for file in named if file not in missing)
     if not files or any(_suffix(file) not in SUFFIXES for file in files):
         raise RecordingError(
