@@ -212,6 +212,16 @@ def test_depth_without_images_is_shown_with_its_own_camera(tmp_path, bags):
     assert all(f.rgb is None and f.camera.intrinsics.fx_px == 50.0 for f in frames)
 
 
+def test_what_of_a_damaged_recording_is_not_shown_is_reported(tmp_path, bags):
+    path = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match='the end of the file is missing'):
+        list(recording_frames(path))
+    notes = []
+    assert len(list(recording_frames(path, recover=True, note=notes.append))) == 2
+    assert any('the end of the file is missing' in note for note in notes)
+
+
 def test_recorded_depth_reports_once_what_made_it(tmp_path, bags):
     from zoedepth_ros.bags.add_depth import add_depth
     from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan

@@ -105,8 +105,8 @@ def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
             address += '&immutable=1'
         elif _has_content(log) and not index.exists():
             raise RecordingError(
-                f'{path}: the last messages are in {log.name}, which SQLite reads only in a folder '
-                'that can be written to: copy the recording into such a folder'
+                f'{path}: the last messages are in {log.name}, which SQLite reads only in a '
+                'folder that can be written to: copy the recording into such a folder'
             )
     try:
         database = sqlite3.connect(address, uri=True, check_same_thread=False)

@@ -125,13 +125,17 @@ def recording_frames(
         shown.take_info(message)
     items = recording.read(damage)
     expect = partial(shown.take_info, is_newest=False)
-    for item in look_ahead(items, summary, wanted, inputs.camera_info, expect):
-        if isinstance(item, Message):
-            yield from shown.frames(item)
-        elif isinstance(item, Metadata) and item.name == ABOUT_DEPTH and depth_topic:
-            shown.about = model_text(*(item.values.get(name, '') for name in ABOUT_FIELDS))
-            width = item.values.get(NETWORK_WIDTH, '')
-            shown.network_width = int(width) if width.isdecimal() else 0
+    try:
+        for item in look_ahead(items, summary, wanted, inputs.camera_info, expect):
+            if isinstance(item, Message):
+                yield from shown.frames(item)
+            elif isinstance(item, Metadata) and item.name == ABOUT_DEPTH and depth_topic:
+                shown.about = model_text(*(item.values.get(name, '') for name in ABOUT_FIELDS))
+                width = item.values.get(NETWORK_WIDTH, '')
+                shown.network_width = int(width) if width.isdecimal() else 0
+    finally:
+        for text in damage.notes:
+            note(text)
 
 
 class _Shown:
