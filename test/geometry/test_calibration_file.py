@@ -81,6 +81,8 @@ def opencv_text(folder, name):
     storage.write('calibration_time', 'Sat 28 Nov 2026')
     storage.write('image_width', 752)
     storage.write('image_height', 480)
+    storage.writeComment('flags: +fix_aspectRatio +zero_tangent_dist', 0)
+    storage.write('flags', 10)
     storage.write('camera_matrix', np.reshape(K, (3, 3)))
     storage.write('distortion_coefficients', np.array([[*D, 0.0]]))
     storage.release()

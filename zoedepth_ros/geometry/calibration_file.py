@@ -68,7 +68,7 @@ def _content(text: str) -> Any:
         raise ValueError(f'expected {EXPECTED}, got XML')
     if text.lstrip().startswith(('{', '[')):
         try:
-            return parse_json(text)
+            return parse_json(re.sub(r'(?m)^\s*//.*', '', text))  # OpenCV writes comments
         except ValueError as error:
             raise ValueError(f'the file is not JSON: {error}; expected {EXPECTED}') from None
     lines = text.splitlines()
