@@ -233,6 +233,20 @@ def test_images_smaller_than_the_decimation_give_depth_and_clouds_without_points
         assert all(cloud.points.size == 0 for cloud in made.values())
 
 
+@pytest.mark.parametrize('mode', ['rows', 'height'])
+def test_a_scan_that_cannot_be_made_costs_no_other_output(mode):
+    predictor = FakePredictor(2.0)
+    values = {'scan.enabled': True, 'scan.mode': mode, 'camera.height': 2.0}
+    pipeline = CameraPipeline(predictor, settings_from(values))
+    camera = Camera(CameraModel(INTRINSICS))
+    names = {outputs.DEPTH, outputs.COLOR, outputs.SCAN}
+    request = pipeline.prepare(image(1), camera, 0.0, names)
+    straight_down = 0.0, 0.0, -1.0
+    found = list(pipeline.process(request, predict(predictor, request), up=straight_down))
+    assert [output.name for output in found] == [outputs.DEPTH, '', outputs.COLOR]
+    assert (found[1].reason, 'straight up or down' in found[1].message) == ('no scan', True)
+
+
 def test_the_sky_of_a_network_is_warped_back_with_its_depth():
     class WithSky(FakePredictor):
         def __call__(self, rgb, head='auto', *, route=True):

@@ -88,9 +88,9 @@ class BandScan:
         right = -(directions @ left) / ahead
         middle = np.arctan(right[center_row - first_row])
         middle = middle[np.isfinite(middle)]
-        if middle.size < 2:
+        increment = float(np.diff(middle).min(initial=np.inf))
+        if not 0.0 < increment < np.inf:  # one column, or columns in another order
             raise ValueError(NO_RAYS)
-        increment = float(np.diff(middle).min())
         count = int(np.ceil((middle[-1] - middle[0]) / increment - 1e-6)) + 1
         angles = -np.linspace(middle[-1], middle[0], count)  # from the right to the left
         columns = np.stack([_nearest_columns(row, np.tan(-angles)) for row in right])

@@ -18,6 +18,7 @@ from zoedepth_ros.geometry.filters import (
 )
 from zoedepth_ros.geometry.ground import GroundFit
 from zoedepth_ros.geometry.points import depth_to_points, pack_points
+from zoedepth_ros.geometry.scan import level_rotation
 from zoedepth_ros.geometry.sky import FAR_M
 from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
@@ -119,12 +120,15 @@ class Clouds(Resumable):
                 if dropped is not None:
                     points_m[dropped] = np.nan
                 yield from self._segments(segments, points_m, few_m, fit, context)
-        if rows_m is not None:
-            if (dropped := self._dropped(outputs.SCAN, (step, 1))) is not None:
-                rows_m[dropped] = np.nan
-            yield self._scan_by_height(rows_m, fit, context)
-        elif scan:
-            yield self._scan_by_rows(context)
+        if rows_m is not None and (dropped := self._dropped(outputs.SCAN, (step, 1))) is not None:
+            rows_m[dropped] = np.nan
+        try:
+            if rows_m is not None:
+                yield self._scan_by_height(rows_m, fit, context)
+            elif scan:
+                yield self._scan_by_rows(context)
+        except ValueError as error:
+            yield Omission('no scan', str(error))
 
     def _for_points(
         self, context: FrameContext, steps: tuple[int, int] = (1, 1), rows: slice = slice(None)
@@ -316,6 +320,7 @@ class Clouds(Resumable):
                 'range): beams that meet nothing up to there are NaN, not +Inf'
             )
         up = self.ground_segmentation.expected_up(at)
+        level_rotation(up)  # raises ValueError if the scan has no frame
         return Scan(beams, ranges_m, at.depth_min_m, at.scan_range_max_m, up)
 
 
