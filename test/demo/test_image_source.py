@@ -152,6 +152,11 @@ def test_the_end_of_the_images_is_a_clean_shutdown(run, red):
     ('parameters', 'complaint'),
     [
         ({'source': '/nowhere.png'}, '/nowhere.png'),
+        ({'source': -1}, 'source must be the number of a webcam, a video, a folder, an image or'),
+        ({'source': ''}, "got ''"),
+        ({'source': 1.5}, 'got 1.5'),
+        ({'source': []}, 'got None'),
+        ({'source': ['', 'a.png']}, "got ['', 'a.png']"),
         ({'source': 'photographs', 'rate': 10}, 'rate'),
         ({'source': 'photographs', 'camera_info_file': '/nowhere.yaml'}, '/nowhere.yaml'),
     ],

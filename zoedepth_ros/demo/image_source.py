@@ -22,7 +22,7 @@ from std_msgs.msg import Header
 
 from zoedepth_ros.demo.source_parameters import PARAMETERS
 from zoedepth_ros.demo.sources.base import GroundTruth, NoImageError, Rgb, SourceError, SourceImage
-from zoedepth_ros.demo.sources.open_source import has_ground_truth, open_source
+from zoedepth_ros.demo.sources.open_source import check_source, has_ground_truth, open_source
 from zoedepth_ros.demo.sources.rendered_trajectory import TrajectoryOptions
 from zoedepth_ros.demo.sources.resize import CropResize, calibration_of, scaled_to
 from zoedepth_ros.errors import printable
@@ -63,6 +63,7 @@ class ImageSource(Node):
             described = descriptor(spec)
             described.dynamic_typing = spec.name == 'source'  # a text, a number or a list
             self.declare_parameter(spec.name, spec.default, described)
+        check_source(self._value('source'))
         self._frame_id = str(self._value('frame_id'))
         path = str(self._value('camera_info_file'))
         self._calibration = read_chosen_calibration(path) if path else None

@@ -10,11 +10,23 @@ from zoedepth_ros.demo.sources.base import FrameSource, SourceError, SourceImage
 from zoedepth_ros.demo.sources.capture import Video, Webcam
 from zoedepth_ros.demo.sources.rendered_trajectory import RenderedTrajectory, TrajectoryOptions
 from zoedepth_ros.demo.sources.still_images import StillImages, image_files, images_in, photographs
+from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import IMAGE_SUFFIXES
 
 PHOTOGRAPHS, TRAJECTORY = 'photographs', 'trajectory'
 
 Name = int | str | Sequence[str]
+
+
+def check_source(source: object) -> None:
+    """Raise SourceError unless a value of the parameter `source` can name one."""
+    names = source if isinstance(source, (list, tuple)) and source else [source]
+    is_number = type(source) is int and source >= 0
+    if not is_number and not all(isinstance(name, str) and name for name in names):
+        raise SourceError(
+            'source must be the number of a webcam, a video, a folder, an image or a list of '
+            f'images, got {quoted(source)}'
+        )
 
 
 def has_ground_truth(source: Name) -> bool:
