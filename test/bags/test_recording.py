@@ -589,6 +589,43 @@ def test_an_empty_split_is_damage_and_the_others_are_read(tmp_path):
     assert len(messages(tmp_path, recover=True)) == 2 * len(bags.drive(2))
 
 
+@pytest.mark.parametrize(('storage', 'reason'), [
+    ('mcap', 'not an MCAP file'), ('sqlite3', 'is not a recording of rosbag2'),
+])  # fmt: skip
+def test_a_split_of_zeros_is_damage_and_the_others_are_recovered(tmp_path, storage, reason):
+    written = many(6)
+    folder = tmp_path / 'bag'
+    folder.mkdir()
+    for number in range(3):
+        part = bags.write_bag(
+            tmp_path / f'{number}', written[2 * number : 2 * number + 2], storage
+        )
+        for file in part.glob('*.[md]*[p3]'):
+            shutil.move(file, folder / f'bag_{file.name}')
+    files = sorted(folder.iterdir())
+    files[1].write_bytes(bytes(files[1].stat().st_size))  # by a power cut
+    with pytest.raises(RecordingError, match=reason):
+        messages(folder)
+    assert messages(folder, recover=True) == written[:2] + written[4:]
+    assert summary(folder, recover=True).counts == {bags.CHATTER: 4}
+    _, notes = read(folder, recover=True)
+    assert len(notes) == 1
+    assert reason in notes[0]
+    for file in files:
+        file.write_bytes(bytes(1000))
+    with pytest.raises(RecordingError, match=reason):
+        summary(folder, recover=True)
+
+
+def test_bytes_that_cannot_be_decompressed_are_named(tmp_path):
+    path = tmp_path / 'a.mcap.zstd'
+    path.write_bytes(
+        zstandard.compress(bags.write_mcap(tmp_path / 'a', many(3)).read_bytes())[:60]
+    )
+    with pytest.raises(DamagedRecordingError, match='a.mcap.zstd: damaged: nothing can be decomp'):
+        messages(path, recover=True)
+
+
 def test_compression_is_known_by_the_content_whatever_the_name(tmp_path):
     written = bags.drive(2)
     packed = zstandard.compress(bags.write_mcap(tmp_path / 'a', written).read_bytes())

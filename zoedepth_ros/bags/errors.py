@@ -34,6 +34,7 @@ class Damage:
         """recover: go on with what can be read."""
         self.recover = recover
         self.notes: list[str] = []
+        self._refused: set[Path] = set()  # files of which nothing can be read
 
     def report(self, path: Path, text: str) -> None:
         """Record damage; raises DamagedRecordingError unless damage is tolerated."""
@@ -58,10 +59,11 @@ class Damage:
             self.notes[:] = [note.replace(str(copy), str(file)) for note in self.notes]
 
     @contextmanager
-    def of(self, path: Path) -> Iterator[None]:
+    def of(self, path: Path, n_files: int) -> Iterator[None]:
         """Report unexpected errors of a block as damage of a file.
 
-        Damaged files make libraries raise anything; RecordingError and OSError are as they are.
+        Damaged files make libraries raise anything; OSError is as it is, and so is RecordingError,
+        unless damage is tolerated and another one of the n_files of the recording can be read.
         """
         try:
             yield
@@ -69,8 +71,11 @@ class Damage:
             if error.errno != errno.EIO:  # of a disk that is broken: a damage like others
                 raise
             self.report(path, f'damaged: {in_one_line(error)}')
-        except RecordingError:
-            raise
+        except RecordingError as error:
+            self._refused.add(path)
+            if not self.recover or len(self._refused) == n_files:
+                raise
+            self.note(str(error))
         except Exception as error:
             self.report(path, f'damaged: {type(error).__name__}: {in_one_line(error)}')
 

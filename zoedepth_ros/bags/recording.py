@@ -29,7 +29,7 @@ from zoedepth_ros.bags.contents import (
     RecordingSummary,
 )
 from zoedepth_ros.bags.db3_file import read_db3, summarize_db3
-from zoedepth_ros.bags.errors import Damage, RecordingError
+from zoedepth_ros.bags.errors import Damage, DamagedRecordingError, RecordingError
 from zoedepth_ros.bags.mcap_reader import read_mcap, summarize_mcap
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text
@@ -97,7 +97,7 @@ class Recording:
         if self.metadata and all(_suffix(file) == '.db3' for file in self.files):
             yield _plain(Metadata(ROSBAG2_METADATA, {'serialized_metadata': self.metadata}))
         for file in self.files:
-            with damage.of(file), _unpacked(file, damage) as plain:
+            with damage.of(file, len(self.files)), _unpacked(file, damage) as plain:
                 for item in _FORMATS[_suffix(file)].read(plain, damage):
                     if isinstance(item, Metadata):
                         yield _plain(item)
@@ -117,7 +117,7 @@ class Recording:
         channels: dict[Channel, None] = {}
         counts = Counter[str]()
         for file in self.files:
-            with damage.of(file), _unpacked(file, damage) as plain:
+            with damage.of(file, len(self.files)), _unpacked(file, damage) as plain:
                 summary = _FORMATS[_suffix(file)].summarize(plain, damage)
                 channels.update(dict.fromkeys(summary.channels))
                 counts.update(summary.counts)
@@ -341,5 +341,7 @@ def _unpacked(file: Path, damage: Damage) -> Iterator[Path]:
                 shutil.copyfileobj(zstandard.open(packed, 'rb'), copy)
             except zstandard.ZstdError as error:
                 damage.report(file, f'damaged: {error}')
+            if not copy.tell():
+                raise DamagedRecordingError(f'{file}: damaged: nothing can be decompressed')
         with damage.named(plain, file):
             yield plain
