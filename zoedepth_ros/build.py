@@ -78,7 +78,8 @@ def build_predictor(
             f'preprocessing {preprocessing!r} keeps the aspect ratio, but {model} takes '
             f"{size[0]} x {size[1]} px (height x width) only: use preprocessing 'metric'"
         )
-    loaded = build_network(config, source)
+    with named_failures(where):  # a seed is set on CUDA devices too
+        loaded = build_network(config, source)
     modes_dir = None if os.environ.get(_MEASURE) == '0' else cache_folder()
 
     def optimized() -> OptimizedNetwork:
