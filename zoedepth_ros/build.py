@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoedepth_ros.folders import cache_folder
-from zoedepth_ros.inference.device_cloud import DeviceClouds
+from zoedepth_ros.inference.device_cloud import DeviceClouds, packer
 from zoedepth_ros.inference.devices import choose_device, choose_precision, named_failures
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
@@ -103,7 +103,7 @@ def build_predictor(
         device=where,
         precision=level,
         graphs=cuda if optimization != 'off' else None,
-        clouds=DeviceClouds(cuda, where) if cuda is not None else None,
+        clouds=DeviceClouds(cuda, where, packer(where)) if cuda is not None else None,
         flip_augmentation=flip_augmentation,
         weights_origin=loaded.origin,
         weights_warning=loaded.weights_warning,

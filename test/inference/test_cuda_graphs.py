@@ -36,6 +36,25 @@ def test_recorded_runs_give_what_single_steps_give(name, way, flip):
     assert recorded.optimization == 'reference, captured'
 
 
+@pytest.mark.parametrize('flip', [False, True])
+@pytest.mark.parametrize('graphs', [None, FakeGraphs()])
+def test_depth_alone_is_that_of_all_maps_and_the_others_are_unknown(graphs, flip):
+    one, rgbs = predictor(graphs, flip=flip), list(images(3))
+
+    def results(depth_only):
+        heads, routes = ['indoor', 'outdoor', 'outdoor'], [True, False, True]
+        yield one(rgbs[0], 'indoor', depth_only=depth_only)
+        yield from one.predict_batch(rgbs, heads, routes=routes, depth_only=depth_only)
+        yield from one.predict_batch(rgbs, heads[:1] * 3, routes=routes, depth_only=depth_only)
+
+    for alone, full in zip(results(True), results(False), strict=True):
+        np.testing.assert_array_equal(alone.depth_m, full.depth_m)
+        assert (alone.head, alone.router_probabilities) == (full.head, full.router_probabilities)
+        assert np.isnan(alone.uncertainty_m).all()
+        assert np.isnan(alone.relative_depth).all()
+        assert alone.uncertainty_m.shape == alone.relative_depth.shape == full.depth_m.shape
+
+
 def test_every_head_and_size_is_recorded_once_and_delivery_is_the_only_wait():
     graphs = FakeGraphs()
     recorded = predictor(graphs)

@@ -102,7 +102,8 @@ def test_edges_are_those_of_the_cpu_in_any_mess(size, network_width, step):
 def test_depth_that_was_bicubic_below_zero_is_positive_on_the_device_too():
     one = predictor(clouds=DeviceClouds(FakeLink(), CPU))
     maps = torch.tensor([-1.0, 2.0, -0.5, 0.3, -1.0, 1.0]).reshape(3, 1, 2)
-    result = one._result(torch.zeros(1, 3, 1, 2), maps, 'indoor', {})
+    image = torch.zeros(1, 3, 1, 2)
+    result = one._result(image, maps[0], 'indoor', {}, maps.clone().numpy())
     np.testing.assert_array_equal(result.depth_m, result.on_device.depth_m.numpy())
     assert result.depth_m[0, 0] == np.float32(1e-3)
     assert result.uncertainty_m[0, 0] == 0.0

@@ -52,9 +52,9 @@ class Fragile(FakePredictor):
         if self.hardware.warm_ups_too:
             self._break()
 
-    def predict_batch(self, images, heads, *, routes):
+    def predict_batch(self, images, heads, *, routes, depth_only=False):
         self._break(len(images))
-        return super().predict_batch(images, heads, routes=routes)
+        return super().predict_batch(images, heads, routes=routes, depth_only=depth_only)
 
     def _break(self, images=1):
         if self.device != 'cpu' and not self.hardware.cuda:

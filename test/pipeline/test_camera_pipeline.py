@@ -247,9 +247,24 @@ def test_a_scan_that_cannot_be_made_costs_no_other_output(mode):
     assert (found[1].reason, 'straight up or down' in found[1].message) == ('no scan', True)
 
 
+@pytest.mark.parametrize(
+    ('values', 'names', 'expected'),
+    [
+        ({}, {outputs.DEPTH, outputs.POINTS, *outputs.SEGMENTS}, True),
+        ({}, {outputs.DEPTH, outputs.UNCERTAINTY}, False),
+        ({'cloud.uncertainty': True}, {outputs.POINTS}, False),
+        ({'filter.max_uncertainty': 1.0}, {outputs.DEPTH}, False),
+    ],
+)
+def test_the_network_delivers_only_depth_where_no_output_needs_more(values, names, expected):
+    pipeline = CameraPipeline(FakePredictor(5.0), settings_from(values))
+    camera = Camera(CameraModel(Intrinsics.from_hfov(WIDTH, HEIGHT, 1.2)))
+    assert pipeline.prepare(image(0), camera, 0.0, names).depth_only is expected
+
+
 def test_the_sky_of_a_network_is_warped_back_with_its_depth():
     class WithSky(FakePredictor):
-        def __call__(self, rgb, head='auto', *, route=True):
+        def __call__(self, rgb, head='auto', *, route=True, depth_only=False):
             sky = np.zeros(rgb.shape[:2], bool)
             sky[: len(sky) // 2] = True
             return replace(super().__call__(rgb, head, route=route), sky=sky)

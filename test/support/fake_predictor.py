@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -72,15 +73,20 @@ class FakePredictor:
     def warm_up(self, height: int, width: int) -> None:
         self.warm_ups.append((height, width))
 
-    def __call__(self, rgb: np.ndarray, head: str = 'auto', *, route: bool = True) -> DepthResult:
-        return self.predict_batch([rgb], [head], routes=[route])[0]
+    def __call__(
+        self, rgb: np.ndarray, head: str = 'auto', *, route: bool = True, depth_only: bool = False
+    ) -> DepthResult:
+        return self.predict_batch([rgb], [head], routes=[route], depth_only=depth_only)[0]
 
-    def predict_batch(self, images, heads, *, routes) -> list[DepthResult]:
+    def predict_batch(
+        self, images, heads, *, routes, depth_only: bool = False
+    ) -> list[DepthResult]:
         self.batches.append(len(images))
         if self.delay_s:
             time.sleep(self.delay_s)
         requests = zip(images, heads, routes, strict=True)
-        return [self._predict(rgb, head, route) for rgb, head, route in requests]
+        results = [self._predict(rgb, head, route) for rgb, head, route in requests]
+        return [_without_others(result) for result in results] if depth_only else results
 
     def _predict(self, rgb: np.ndarray, head: str, route: bool) -> DepthResult:
         check_rgb(rgb)
@@ -113,3 +119,8 @@ class FakePredictor:
         depth = self.depth(rgb, head) if callable(self.depth) else self.depth
         shape = rgb.shape[:2]
         return np.ascontiguousarray(np.broadcast_to(np.asarray(depth, np.float32), shape))
+
+
+def _without_others(result: DepthResult) -> DepthResult:
+    unknown = np.full_like(result.depth_m, np.nan)
+    return replace(result, uncertainty_m=unknown, relative_depth=unknown)

@@ -51,10 +51,10 @@ class Dark(FakePredictor):
             raise ContextLost(BROKEN)
         super().warm_up(height, width)
 
-    def predict_batch(self, images, heads, *, routes):
+    def predict_batch(self, images, heads, *, routes, depth_only=False):
         if self.hold:
             wait_while(self.hold, f'network: {len(images)} at once')
-        return super().predict_batch(images, heads, routes=routes)
+        return super().predict_batch(images, heads, routes=routes, depth_only=depth_only)
 
     def _predict(self, rgb, head, route):
         if self.device != 'cpu' and rgb[0, 0, 0] == self.lost_at:

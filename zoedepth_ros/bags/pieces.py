@@ -102,11 +102,12 @@ def predict_piece(
         pipeline = CameraPipeline(predictor, at)
         limited = at.filter_max_uncertainty_m > 0.0
         with_both = UNCERTAINTY in options.added or at.cloud_uncertainty or limited
+        kept = frozenset({DEPTH, UNCERTAINTY} if with_both else {DEPTH})
         with closing(prefetch(frames, _PREFETCHED)) as prepared:
             for frame in prepared:
                 if frame.number >= span.end:
                     break
-                due = replace(frame.due, depth=frozenset({DEPTH}), clouds=frozenset())
+                due = replace(frame.due, depth=kept, clouds=frozenset())
                 wanted = pipeline.prepare(frame.rgb, frame.camera, frame.time_s, due)
                 if wanted is None:
                     continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,19 +20,21 @@ from torch import Tensor
 
 from zoedepth_ros.geometry.filters import largest_jump, stride_slice, widest_ramp_px
 from zoedepth_ros.inference.devices import kind_of, named_failures, short_reason
-from zoedepth_ros.inference.preprocess import from_pixels
 from zoedepth_ros.inference.result import CloudRequest, ContextLost, DeviceDepth, OutOfMemory
 from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.pause import Pause
 
 _UPPER_HALF = -0x10000  # bits of a float32
 
+Pack = Callable[[Tensor, Tensor, Tensor, Tensor | None, CloudRequest], Tensor]
+
 
 class DeviceClouds:
     """Pack clouds on one device; caches the rays of the cameras there."""
 
-    def __init__(self, link: CudaGraphs, device: torch.device) -> None:
-        self._link, self.device = link, device
+    def __init__(self, link: CudaGraphs, device: torch.device, pack: Pack | None = None) -> None:
+        """pack: see `packer`; None for the operators of torch."""
+        self._link, self.device, self.pack = link, device, pack or pack_with_torch
         self._planes: dict[int, tuple[weakref.ref[NDArray[np.float32]], Tensor]] = {}
         self._sent: list[Tensor] = []
         """Pinned memory that the device reads or writes until `finish`: dropped, it is reused."""
@@ -43,24 +46,27 @@ class DeviceClouds:
         reason = self._pause.reason
         return reason and f'clouds are computed on the CPU for a while: {reason}'
 
-    def keep(self, image: Tensor, maps: Tensor, *, min_depth_m: float) -> DeviceDepth | None:
+    def keep(self, image: Tensor, depth_m: Tensor, *, min_depth_m: float) -> DeviceDepth | None:
         """Return what packs clouds of an image; it copies what the next run may overwrite.
 
-        image: (1, 3, H, W) of 0 to 1, or (H, W, 3) uint8.  maps: depth [m] first, (n, H, W).
+        image: (1, 3, H, W) of 0 to 1, or (H, W, 3) uint8.  depth_m: (H, W) [m].
         None while packing is paused after a failure, and if the device has no memory for the
         copies: the CPU packs the cloud then.
         """
         if not self._pause.is_over():
             return None
         try:
-            color = (from_pixels(image) if image.dtype == torch.uint8 else image)[0]
-            depth_m = maps[0].clamp(min=min_depth_m)
+            if image.dtype == torch.uint8:
+                colors = image.clone()
+            else:  # rounded, because a GPU divides by 255 by multiplying
+                colors = (image[0] * 255).round().to(torch.uint8).movedim(0, -1).contiguous()
+            kept_m = depth_m.clamp(min=min_depth_m)
         except RuntimeError as error:
             if kind_of(error) is not OutOfMemory:
                 raise
             self.fail(error)
             return None
-        return _DeviceDepth(self, color, depth_m)
+        return _DeviceDepth(self, colors, kept_m)
 
     def fail(self, error: Exception) -> None:
         """Leave packing to the CPU for a while."""
@@ -107,7 +113,7 @@ class _DeviceDepth:
     """Transfers arrays and caches rays."""
 
     colors: Tensor
-    """(3, H, W) red, green, blue, 0 to 1."""
+    """(H, W, 3) red, green, blue, uint8."""
 
     depth_m: Tensor
     """(H, W) [m]."""
@@ -125,28 +131,14 @@ class _DeviceDepth:
         self.clouds.succeed()
         return cloud
 
-    def _packed(self, request: CloudRequest) -> NDArray[np.float32]:
-        words = self._words(request)
-        if request.organized:
-            return self.clouds.download(words).view(np.float32)
-        known = self.clouds.download(_known_first(words.reshape(-1, 4)))
-        return known[: known[-1, 0]].view(np.float32)
-
-    def _words(self, at: CloudRequest) -> Tensor:
-        """Return x, y, z and colour of every selected pixel as bits, (h, w, 4) int32."""
-        depth_m = self._filtered(self._certain(at), at)  # (h, w)
-        z_m = torch.where(depth_m.isfinite(), depth_m, math.nan)
-        xy_m = self.clouds.planes(at.rays) * z_m
-        z_m = torch.where(xy_m[0].isnan(), math.nan, z_m)
-        points_m = torch.cat((xy_m, z_m[None]))  # (3, h, w)
-        color = torch.zeros_like(z_m, dtype=torch.int32)
-        if at.color:
-            kept = stride_slice(at.stride)
-            # Rounded, because a GPU divides by 255 by multiplying.
-            red, green, blue = (self.colors[:, kept, kept] * 255).round().to(torch.int32)
-            color = red << 16 | green << 8 | blue
-        # As integers, because float operations may change the bits of a colour.
-        return torch.stack((*points_m.view(torch.int32), color), dim=-1)
+    def _packed(self, at: CloudRequest) -> NDArray[np.float32]:
+        clouds = self.clouds
+        suppressed = None if at.suppressed is None else clouds.upload(at.suppressed)
+        packed = clouds.pack(
+            self._certain(at), self.colors, clouds.planes(at.rays), suppressed, at
+        )
+        found = clouds.download(packed)
+        return (found if at.organized else found[: found[-1, 0]]).view(np.float32)
 
     def _certain(self, at: CloudRequest) -> Tensor:
         """Return scaled depth (H, W): NaN if uncertain, +inf for sky."""
@@ -159,16 +151,85 @@ class _DeviceDepth:
             depth_m = torch.where(self.clouds.upload(at.sky), math.inf, depth_m)
         return depth_m
 
-    def _filtered(self, depth_m: Tensor, at: CloudRequest) -> Tensor:
-        """Return depth of every n-th row and column, (h, w): NaN or +inf for removed pixels."""
-        few_m = depth_m[stride_slice(at.stride), stride_slice(at.stride)]
-        removed = few_m < _float32(at.min_depth_m)
-        if at.suppressed is not None:
-            removed |= self.clouds.upload(at.suppressed)
-        if at.edges and few_m.numel():
-            removed |= flying_pixels(depth_m, network_width=at.network_width, stride=at.stride)
-        near_m = torch.where(few_m > _float32(at.max_depth_m), math.inf, few_m)
-        return torch.where(removed, math.nan, near_m)
+
+def pack_with_torch(
+    depth_m: Tensor, colors: Tensor, planes: Tensor, suppressed: Tensor | None, at: CloudRequest
+) -> Tensor:
+    """Return x, y, z and colour of every selected pixel as bits, (h, w, 4) int32.
+
+    If the cloud is not organized, return the finite points as `_known_first` does.
+
+    depth_m: (H, W) [m], NaN for unknown.  colors: (H, W, 3) uint8.  planes: x/z and y/z of the
+    selected pixels, (2, h, w).  suppressed: (h, w) bool.
+    """
+    filtered_m = _filtered(depth_m, suppressed, at)  # (h, w)
+    z_m = torch.where(filtered_m.isfinite(), filtered_m, math.nan)
+    xy_m = planes * z_m
+    z_m = torch.where(xy_m[0].isnan(), math.nan, z_m)
+    points_m = torch.cat((xy_m, z_m[None]))  # (3, h, w)
+    color = torch.zeros_like(z_m, dtype=torch.int32)
+    if at.color:
+        kept = stride_slice(at.stride)
+        red, green, blue = colors[kept, kept].to(torch.int32).unbind(-1)
+        color = red << 16 | green << 8 | blue
+    # As integers, because float operations may change the bits of a colour.
+    words = torch.stack((*points_m.view(torch.int32), color), dim=-1)
+    return words if at.organized else _known_first(words.reshape(-1, 4))
+
+
+def packer(device: torch.device) -> Pack:
+    """Return the kernels if they work on this device and agree with torch, else those of torch."""
+    try:
+        from zoedepth_ros.inference import cloud_kernels
+
+        check(cloud_kernels.pack, device)
+        return cloud_kernels.pack
+    except Exception as error:  # no Triton, no C compiler for it, an unknown GPU, wrong numbers
+        logging.getLogger(__name__).info(
+            'clouds are packed without compiled kernels, more slowly: %s', short_reason(error)
+        )
+        return pack_with_torch
+
+
+@torch.inference_mode()
+def check(tested: Pack, device: torch.device) -> None:
+    """Compare a way to pack with that of torch.  Raises RuntimeError if they differ."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        depth_m, planes = torch.rand(40, 60).exp(), torch.randn(2, 20, 30)
+        depth_m[:, 30:] *= 3.0
+        depth_m[torch.rand(40, 60) < 0.1] = math.nan
+        colors = torch.randint(256, (40, 60, 3), dtype=torch.uint8)
+        suppressed = torch.rand(20, 30) < 0.1
+    depth_m, colors, planes = depth_m.to(device), colors.to(device), planes.to(device)
+    suppressed = suppressed.to(device)
+    for organized in (True, False):
+        at = CloudRequest(
+            rays=np.zeros((20, 30, 2), np.float32), stride=2, factor=1.0, min_depth_m=1.1,
+            max_depth_m=6.0, edges=True, network_width=512, color=True, organized=organized,
+        )  # fmt: skip
+        found, expected = (
+            way(depth_m, colors, planes, suppressed, at).cpu().view(torch.float32)
+            for way in (tested, pack_with_torch)
+        )
+        if not organized:  # the rows between the points and their number are arbitrary
+            number = int(expected.view(torch.int32)[-1, 0])
+            found, expected = (
+                torch.cat((x[:number].flatten(), x[-1, :1])) for x in (found, expected)
+            )
+        torch.testing.assert_close(found, expected, rtol=0.0, atol=0.0, equal_nan=True)
+
+
+def _filtered(depth_m: Tensor, suppressed: Tensor | None, at: CloudRequest) -> Tensor:
+    """Return depth of every n-th row and column, (h, w): NaN or +inf for removed pixels."""
+    few_m = depth_m[stride_slice(at.stride), stride_slice(at.stride)]
+    removed = few_m < _float32(at.min_depth_m)
+    if suppressed is not None:
+        removed |= suppressed
+    if at.edges and few_m.numel():
+        removed |= flying_pixels(depth_m, network_width=at.network_width, stride=at.stride)
+    near_m = torch.where(few_m > _float32(at.max_depth_m), math.inf, few_m)
+    return torch.where(removed, math.nan, near_m)
 
 
 def _known_first(words: Tensor) -> Tensor:

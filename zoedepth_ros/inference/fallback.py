@@ -192,7 +192,12 @@ class FallbackPredictor:
                 raise kind(text)
 
     def __call__(
-        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+        self,
+        rgb: NDArray[np.uint8],
+        head: str = AUTO,
+        *,
+        route: bool = True,
+        depth_only: bool = False,
     ) -> DepthResult:
         """Predict; see DepthPredictor.  Raises InferenceError also after a fallback."""
         if self._recover_if_requested():
@@ -200,7 +205,7 @@ class FallbackPredictor:
                 'the image was dropped, because the depth network was being rebuilt'
             )
         try:
-            return self._running()(rgb, head, route=route)
+            return self._running()(rgb, head, route=route, depth_only=depth_only)
         except InferenceError as error:  # released first: it holds this network's maps
             kind, text = type(error), str(error)
         self._fall_back(kind, text, (rgb.shape[0], rgb.shape[1]))
@@ -212,6 +217,7 @@ class FallbackPredictor:
         heads: Sequence[str],
         *,
         routes: Sequence[bool],
+        depth_only: bool = False,
     ) -> list[DepthResult]:
         """Predict several images; see BatchPredictor.
 
@@ -223,7 +229,9 @@ class FallbackPredictor:
                 'the images were dropped, because the depth network was being rebuilt'
             )
         try:
-            return self._running().predict_batch(images, heads, routes=routes)
+            return self._running().predict_batch(
+                images, heads, routes=routes, depth_only=depth_only
+            )
         except NotFinite:
             raise
         except InferenceError as error:

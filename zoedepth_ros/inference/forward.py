@@ -51,7 +51,7 @@ class ForwardPass:
         return max(self.heads, key=lambda head: probabilities.get(head, 0.0))
 
     def to_image_size(self, image: Tensor, maps: Tensor, head: str) -> Tensor:
-        """Resize maps (B, 3, h, w) to the size of their images (B, 3, H, W): (B, 3, H, W).
+        """Resize maps (B, n, h, w) to the size of their images (B, 3, H, W): (B, n, H, W).
 
         With flip_augmentation, average them with the maps of the mirrored image.
         """
@@ -59,6 +59,7 @@ class ForwardPass:
         resized = self.preprocessing.to_image_size(maps, *size)
         if self.flip_augmentation:
             mirrored = self.maps(self.encode(self.preprocessing.to_network(image.flip(-1))), head)
+            mirrored = mirrored[:, : maps.shape[1]]
             mirrored = self.preprocessing.to_image_size(mirrored, *size).flip(-1)
             resized = 0.5 * (resized + mirrored)
         return resized
@@ -66,14 +67,15 @@ class ForwardPass:
     def all_outputs(self, pixels: Tensor, head: str) -> Tensor:
         """Compute all outputs for images (B, H, W, 3) uint8, without synchronisation.
 
-        Returns a flat float32 tensor: maps (B, 3, H, W), the probability of each head (B, heads)
-        if there are several, and for each image 1 if all maps are finite, else 0.
+        Returns a flat float32 tensor: depth [m] (B, H, W), the probability of each head (B, heads)
+        if there are several, for each image 1 if all maps are finite, else 0, uncertainty [m]
+        (B, H, W) and relative depth (B, H, W).
         """
         images = from_pixels(pixels)
         features = self.encode(self.preprocessing.to_network(images))
         maps = self.maps(features, head)
         finite = torch.isfinite(maps.sum(dim=(1, 2, 3))).float()
-        parts = [self.to_image_size(images, maps, head).flatten()]
-        if len(self.heads) > 1:
-            parts.append(self.network.route(features).softmax(dim=1).flatten())
-        return torch.cat([*parts, finite])
+        depth_m, *others = self.to_image_size(images, maps, head).unbind(1)  # (B, H, W) each
+        several = len(self.heads) > 1
+        routed = [self.network.route(features).softmax(dim=1)] if several else []
+        return torch.cat([part.flatten() for part in (depth_m, *routed, finite, *others)])

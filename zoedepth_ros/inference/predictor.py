@@ -119,7 +119,12 @@ class TorchPredictor(SingleImagePredictor):
             self(grey, head)
 
     def __call__(
-        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+        self,
+        rgb: NDArray[np.uint8],
+        head: str = AUTO,
+        *,
+        route: bool = True,
+        depth_only: bool = False,
     ) -> DepthResult:
         """Predict the depth of one image; see DepthPredictor.
 
@@ -131,8 +136,8 @@ class TorchPredictor(SingleImagePredictor):
         route = route or head == AUTO
 
         def predict() -> DepthResult:
-            replayed = self._replay([rgb], head, [route])
-            return replayed[0] if replayed is not None else self._run(rgb, head, route)
+            replayed = self._replay([rgb], head, [route], depth_only)
+            return replayed[0] if replayed is not None else self._run(rgb, head, route, depth_only)
 
         return self._computed(predict)
 
@@ -142,6 +147,7 @@ class TorchPredictor(SingleImagePredictor):
         heads: Sequence[str],
         *,
         routes: Sequence[bool],
+        depth_only: bool = False,
     ) -> list[DepthResult]:
         """Predict several images, in one run where that is faster; see BatchPredictor.
 
@@ -153,10 +159,10 @@ class TorchPredictor(SingleImagePredictor):
         for rgb, head in zip(images, heads, strict=True):
             check_rgb(rgb)
             check_head(head, self.heads)
-        together = self._computed(lambda: self._run_together(images, heads, routes))
+        together = self._computed(lambda: self._run_together(images, heads, routes, depth_only))
         if together is not None:
             return together
-        return super().predict_batch(images, heads, routes=routes)
+        return super().predict_batch(images, heads, routes=routes, depth_only=depth_only)
 
     def predict_network_resolution(
         self, image: NDArray[np.uint8] | NDArray[np.float32], head: str = AUTO
@@ -183,16 +189,22 @@ class TorchPredictor(SingleImagePredictor):
         return self._computed(predict)
 
     def _run_together(
-        self, images: Sequence[NDArray[np.uint8]], heads: Sequence[str], routes: Sequence[bool]
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        heads: Sequence[str],
+        routes: Sequence[bool],
+        depth_only: bool,
     ) -> list[DepthResult] | None:
         """Predict several images in one run; None if they have to run one by one."""
         if len(images) < 2 or self._forward.flip_augmentation or self._network.mode in _SINGLE:
             return None
         if self._captured is None:
-            return self._run_batch(images, heads, routes)
+            return self._run_batch(images, heads, routes, depth_only)
         one_size = len({rgb.shape for rgb in images}) == 1
         one_head = len(set(heads)) == 1 and heads[0] != AUTO
-        return self._replay(images, heads[0], routes) if one_size and one_head else None
+        if not (one_size and one_head):
+            return None
+        return self._replay(images, heads[0], routes, depth_only)
 
     def _computed(self, compute: Callable[[], Result]) -> Result:
         """Compute without gradients, with errors of the device translated."""
@@ -205,22 +217,32 @@ class TorchPredictor(SingleImagePredictor):
             return retried_without_cudnn_attention(compute)
 
     def _replay(
-        self, images: Sequence[NDArray[np.uint8]], head: str, routes: Sequence[bool]
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        head: str,
+        routes: Sequence[bool],
+        depth_only: bool,
     ) -> list[DepthResult] | None:
         """Predict images of one size by replaying a CUDA graph; None if that is not possible."""
-        outputs = None if self._captured is None else self._captured(images, head)
-        if outputs is None or self._captured is None:
+        if self._captured is None:
+            return None
+        outputs = self._captured(images, head, depth_only=depth_only)
+        if outputs is None:
             return None
         self._check(all(outputs.finite))
-        pixels, device_maps = self._captured.last()
+        pixels, depth_m = self._captured.last()
         return [
-            self._result(pixels[row], device_maps[row], outputs.head,
+            self._result(pixels[row], depth_m[row], outputs.head,
                          outputs.probabilities[row] if route else {}, outputs.maps[row])
             for row, route in enumerate(routes)
         ]  # fmt: skip
 
     def _run_batch(
-        self, images: Sequence[NDArray[np.uint8]], heads: Sequence[str], routes: Sequence[bool]
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        heads: Sequence[str],
+        routes: Sequence[bool],
+        depth_only: bool,
     ) -> list[DepthResult] | None:
         """Predict images by running the network once; None if its inputs differ in size."""
         forward = self._forward
@@ -234,24 +256,27 @@ class TorchPredictor(SingleImagePredictor):
             head if head != AUTO else forward.likeliest_head(row)
             for head, row in zip(heads, probabilities, strict=True)
         ]
-        maps = self._maps_by_head(features, used, sizes)
+        maps = self._maps_by_head(features, used, sizes, depth_only)
         routed = [route or head == AUTO for route, head in zip(routes, heads, strict=True)]
         return [
-            self._result(image, own, head, row if keep else {})
+            self._result(image, own[0], head, row if keep else {}, own.cpu().numpy())
             for image, own, head, row, keep in zip(
                 tensors, maps, used, probabilities, routed, strict=True
             )
         ]
 
-    def _run(self, rgb: NDArray[np.uint8], head: str, route: bool) -> DepthResult:
+    def _run(
+        self, rgb: NDArray[np.uint8], head: str, route: bool, depth_only: bool
+    ) -> DepthResult:
         """Predict by running the network."""
         forward = self._forward
         (image,), inputs = self._to_network([rgb])
         features = forward.encode(inputs)
         probabilities = forward.scene_probabilities(features)[0] if route else {}
         used = head if head != AUTO else forward.likeliest_head(probabilities)
-        maps = forward.to_image_size(image, self._maps(features, used), used)[0]
-        return self._result(image, maps, used, probabilities)
+        wanted = self._maps(features, used, depth_only=depth_only)
+        maps = forward.to_image_size(image, wanted, used)[0]
+        return self._result(image, maps[0], used, probabilities, maps.cpu().numpy())
 
     def _to_network(self, images: Sequence[NDArray[np.uint8]]) -> tuple[list[Tensor], Tensor]:
         """Return the images (1, 3, H, W) and the network inputs (B, 3, h, w) on the device."""
@@ -262,14 +287,15 @@ class TorchPredictor(SingleImagePredictor):
             self.preprocess_ms = 1e3 * (time.perf_counter() - start_s)
         return tensors, inputs
 
-    def _maps(self, features: Any, head: str) -> Tensor:
+    def _maps(self, features: Any, head: str, *, depth_only: bool = False) -> Tensor:
         """Return depth [m], uncertainty [m] and relative depth: (B, 3, h, w).
 
-        Raises NotFinite for values that are not finite.
+        depth_only: return depth [m] only, (B, 1, h, w).  Raises NotFinite for values of any map
+        that are not finite.
         """
         maps = self._forward.maps(features, head)
         self._check(bool(torch.isfinite(maps.sum())))  # cheaper than checking every pixel
-        return maps
+        return maps[:, :1] if depth_only else maps
 
     def _check(self, finite: bool) -> None:
         if not finite:
@@ -278,12 +304,14 @@ class TorchPredictor(SingleImagePredictor):
                 'finite (NaN or infinite): the weights are wrong, or the precision is too low'
             )
 
-    def _maps_by_head(self, features: Any, heads: list[str], sizes: list[Size]) -> list[Tensor]:
-        """Return the maps (3, H, W) of each image of a batch, by its head and at its size."""
+    def _maps_by_head(
+        self, features: Any, heads: list[str], sizes: list[Size], depth_only: bool
+    ) -> list[Tensor]:
+        """Return the maps (n, H, W) of each image of a batch, by its head and at its size."""
         found: dict[int, Tensor] = {}
         for head in set(heads):
             rows = [row for row, name in enumerate(heads) if name == head]
-            decoded = self._maps(of_images(features, rows), head)
+            decoded = self._maps(of_images(features, rows), head, depth_only=depth_only)
             for row, own in zip(rows, decoded, strict=True):
                 found[row] = self._forward.preprocessing.to_image_size(own[None], *sizes[row])[0]
         return [found[row] for row in range(len(heads))]
@@ -291,30 +319,30 @@ class TorchPredictor(SingleImagePredictor):
     def _result(
         self,
         image: Tensor,
-        device_maps: Tensor,
+        depth_m: Tensor,
         head: str,
         probabilities: SceneProbabilities,
-        host_maps: NDArray[np.float32] | None = None,
+        maps: NDArray[np.float32],
     ) -> DepthResult:
-        """Return the result for an image and its maps (3, H, W), both on the device.
+        """Return the result for an image and its depth (H, W), both on the device.
 
-        image: (1, 3, H, W) of 0 to 1, or (H, W, 3) uint8.  host_maps: the same maps on the host,
-        if they are already there.
+        image: (1, 3, H, W) of 0 to 1, or (H, W, 3) uint8.  maps: on the host, (3, H, W), or only
+        depth, (1, H, W); the result takes them over.
 
         PARITY: the original does not clamp the undershoot of bicubic interpolation; here depth is
         always positive (test_predictor.py).
         """
-        # In place, except on the host: the next run overwrites those.
-        maps = device_maps.cpu().numpy() if host_maps is None else host_maps.copy()
-        for values, least in zip(maps, (MIN_DEPTH_M, 0.0, 0.0), strict=True):
-            raise_to(values, least)
         clouds, on_device = self._clouds, None
         if clouds is not None:
-            on_device = clouds.keep(image, device_maps, min_depth_m=MIN_DEPTH_M)
+            on_device = clouds.keep(image, depth_m, min_depth_m=MIN_DEPTH_M)
+        for values, least in zip(maps, (MIN_DEPTH_M, 0.0, 0.0), strict=False):
+            raise_to(values, least)
+        unknown = np.broadcast_to(np.float32(math.nan), maps.shape[1:])
+        uncertainty_m, relative_depth = maps[1:] if len(maps) > 1 else (unknown, unknown)
         return DepthResult(
             depth_m=maps[0],
-            uncertainty_m=maps[1],
-            relative_depth=maps[2],
+            uncertainty_m=uncertainty_m,
+            relative_depth=relative_depth,
             head=head,
             router_probabilities=probabilities,
             on_device=on_device,

@@ -251,12 +251,18 @@ class DepthPredictor(Protocol):
         ...
 
     def __call__(
-        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+        self,
+        rgb: NDArray[np.uint8],
+        head: str = AUTO,
+        *,
+        route: bool = True,
+        depth_only: bool = False,
     ) -> DepthResult:
         """Predict the depth of one image.
 
         rgb: uint8 (H, W, 3).  head: a head, or 'auto' to let the router choose.  route: whether to
-        run the router if a head is given.  Raises ValueError for an invalid image or head,
+        run the router if a head is given.  depth_only: the caller uses neither uncertainty nor
+        relative depth, so they may be NaN.  Raises ValueError for an invalid image or head,
         InferenceError if the prediction fails.
         """
         ...
@@ -267,7 +273,12 @@ class SingleImagePredictor(Protocol):
 
     @abstractmethod
     def __call__(
-        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+        self,
+        rgb: NDArray[np.uint8],
+        head: str = AUTO,
+        *,
+        route: bool = True,
+        depth_only: bool = False,
     ) -> DepthResult:
         """As in DepthPredictor."""
 
@@ -277,14 +288,18 @@ class SingleImagePredictor(Protocol):
         heads: Sequence[str],
         *,
         routes: Sequence[bool],
+        depth_only: bool = False,
     ) -> list[DepthResult]:
         """Predict the depth of images with the results of single calls.
 
         images: (H, W, 3) uint8 each, may differ in size; equal network sizes share one run.
-        heads, routes: arguments of each call.  An error of one image is raised for all.
+        heads, routes: arguments of each call; depth_only: of all.  An error of one image is raised
+        for all.
         """
         requests = zip(images, heads, routes, strict=True)
-        return [self(rgb, head, route=route) for rgb, head, route in requests]
+        return [
+            self(rgb, head, route=route, depth_only=depth_only) for rgb, head, route in requests
+        ]
 
 
 class BatchPredictor(DepthPredictor, SingleImagePredictor, Protocol):

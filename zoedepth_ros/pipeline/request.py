@@ -19,7 +19,14 @@ from zoedepth_ros.inference.result import (
     convention_of,
     metric,
 )
-from zoedepth_ros.pipeline.outputs import CAMERA_INFO, CLOUD_OUTPUTS, DEPTH_OUTPUTS, DOMAIN, SCAN
+from zoedepth_ros.pipeline.outputs import (
+    CAMERA_INFO,
+    CLOUD_OUTPUTS,
+    DEPTH_OUTPUTS,
+    DOMAIN,
+    SCAN,
+    UNCERTAINTY,
+)
 from zoedepth_ros.pipeline.resumable import Resumable
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
@@ -205,6 +212,13 @@ class Request:
     """Exponent of the ratio of focal lengths, as the weights say."""
 
     @property
+    def depth_only(self) -> bool:
+        """Whether no output that is due needs the uncertainty."""
+        at = self.settings
+        limited = at.filter_max_uncertainty_m > 0.0
+        return not (limited or at.cloud_uncertainty or UNCERTAINTY in self.due.depth)
+
+    @property
     def is_warped(self) -> bool:
         """Whether the network gets the image that its training camera would have taken."""
         return self.correction == WARP and self.camera is not None
@@ -353,7 +367,7 @@ def why_unfit(settings: PipelineSettings, predictor: DepthPredictor) -> str | No
 def predict(predictor: DepthPredictor, request: Request) -> DepthResult:
     """Predict what one request asks for; raises what the predictor raises."""
     head = _head(predictor, request)
-    return predictor(request.image(head), head, route=request.route)
+    return predictor(request.image(head), head, route=request.route, depth_only=request.depth_only)
 
 
 def predict_batch(predictor: BatchPredictor, requests: Sequence[Request]) -> list[DepthResult]:
@@ -363,8 +377,9 @@ def predict_batch(predictor: BatchPredictor, requests: Sequence[Request]) -> lis
     heads = [_head(predictor, request) for request in requests]
     images = [request.image(head) for request, head in zip(requests, heads, strict=True)]
     routes = [request.route for request in requests]
-    return predictor.predict_batch(images, heads, routes=routes)
+    depth_only = all(request.depth_only for request in requests)
+    return predictor.predict_batch(images, heads, routes=routes, depth_only=depth_only)
 
 
 def _head(predictor: DepthPredictor, request: Request) -> str:
-    return predictor(request.rgb).head if request.needs_head else request.head
+    return predictor(request.rgb, depth_only=True).head if request.needs_head else request.head

@@ -71,7 +71,12 @@ class KnownDepth(SingleImagePredictor):
         """Do nothing."""
 
     def __call__(
-        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+        self,
+        rgb: NDArray[np.uint8],
+        head: str = AUTO,
+        *,
+        route: bool = True,
+        depth_only: bool = False,
     ) -> DepthResult:
         """Return the known result."""
         start_s = time.monotonic()

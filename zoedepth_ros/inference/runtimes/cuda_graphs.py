@@ -128,9 +128,15 @@ class GraphRunner:
         return key in self._captures
 
     def __call__(
-        self, images: Sequence[NDArray[np.uint8]], head: str, compute: Compute
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        head: str,
+        compute: Compute,
+        length: int | None = None,
     ) -> NDArray[np.float32]:
         """Return compute(images) for a head; the next call overwrites the array.
+
+        length: how many of the first numbers to copy to the host; None for all.
 
         images: all of one size.  compute: from (B, H, W, 3) uint8 on the device to a flat float32
         tensor; called only for a new capture, so it must depend on the head alone.  Raises
@@ -147,9 +153,10 @@ class GraphRunner:
         capture.images.copy_(capture.host_images, non_blocking=True)
         capture.replay()
         self._last = capture
-        capture.host_output.copy_(capture.output, non_blocking=True)
+        copied = capture.host_output[:length]
+        copied.copy_(capture.output[:length], non_blocking=True)
         self._graphs.finish()
-        result: NDArray[np.float32] = capture.host_output.numpy()
+        result: NDArray[np.float32] = copied.numpy()
         return result
 
     def last(self) -> tuple[Tensor, Tensor]:
@@ -185,10 +192,10 @@ class GraphRunner:
 
 
 class CapturedOutputs(NamedTuple):
-    """Outputs of one run for some images; the next run overwrites the maps."""
+    """Outputs of one run for some images."""
 
-    maps: list[NDArray[np.float32]]
-    """(3, H, W) depth [m], uncertainty [m] and relative depth of each image."""
+    maps: NDArray[np.float32]
+    """(B, 3, H, W) depth [m], uncertainty [m] and relative depth; (B, 1, H, W) depth only."""
 
     head: str
     """The head that computed them."""
@@ -223,10 +230,12 @@ class CapturedForward:
             if pause.reason
         ]
 
-    def __call__(self, images: Sequence[NDArray[np.uint8]], head: str) -> CapturedOutputs | None:
-        """Return all outputs for images of one size; None if no capture is possible now.
+    def __call__(
+        self, images: Sequence[NDArray[np.uint8]], head: str, *, depth_only: bool = False
+    ) -> CapturedOutputs | None:
+        """Return the outputs for images of one size; None if no capture is possible now.
 
-        head: 'auto' only for one image.
+        head: 'auto' only for one image.  depth_only: copy no other maps to the host.
 
         With 'auto' the scene probabilities of the last image choose the head; where those of this
         image differ, as at a change of scene, it runs again.
@@ -234,14 +243,14 @@ class CapturedForward:
         pause = self._pauses['single images' if len(images) == 1 else 'batches']
         try:
             used = head if head != AUTO else self._last_head
-            found = self._replayed(images, used, pause)
+            found = self._replayed(images, used, pause, depth_only=depth_only)
             if found is None or head != AUTO:
                 return found
             if found.probabilities[0] and found.finite[0]:
                 self._last_head = self._forward.likeliest_head(found.probabilities[0])
             if self._last_head == used:
                 return found
-            return self._replayed(images, self._last_head, pause)
+            return self._replayed(images, self._last_head, pause, depth_only=depth_only)
         except CaptureError as error:
             if pause.fail(str(error)):
                 logging.getLogger(__name__).warning('; '.join(self.failures))
@@ -255,18 +264,26 @@ class CapturedForward:
         return prepared.size == preprocessing.network_size(rgb.shape[0], rgb.shape[1])
 
     def last(self) -> tuple[Tensor, Tensor]:
-        """Return the last images (B, H, W, 3) uint8 and their maps (B, 3, H, W), on the device.
+        """Return the last images (B, H, W, 3) uint8 and their depth (B, H, W) [m], on the device.
 
         The next run overwrites both.
         """
         pixels, flat = self._runner.last()
         batch, height, width, _ = pixels.shape
-        return pixels, flat[: 3 * batch * height * width].reshape(batch, 3, height, width)
+        return pixels, flat[: batch * height * width].reshape(batch, height, width)
 
     def _replayed(
-        self, images: Sequence[NDArray[np.uint8]], head: str, pause: Pause
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        head: str,
+        pause: Pause,
+        *,
+        depth_only: bool,
     ) -> CapturedOutputs | None:
         forward, batch = self._forward, len(images)
+        height, width = images[0].shape[:2]
+        names = forward.heads if len(forward.heads) > 1 else ()
+        one_map, beside = batch * height * width, batch * (len(names) + 1)
         if self._constants is not None and not self._are_current(images[0]):
             self._constants = None
             self._runner.clear()
@@ -274,19 +291,25 @@ class CapturedForward:
         is_new = not self._runner.has(((batch, *images[0].shape), head))
         if is_new and not (pause.is_over() and self._new_size.is_over()):
             return None
-        flat = self._runner(images, head, lambda pixels: forward.all_outputs(pixels, head))
+        flat = self._runner(
+            images,
+            head,
+            lambda pixels: forward.all_outputs(pixels, head),
+            one_map + beside if depth_only else None,
+        )
         if is_new:
             pause.succeed()
             self._new_size.succeed()
         self._constants = forward.prepared
-        height, width = images[0].shape[:2]
-        maps, rest = np.split(flat, [3 * batch * height * width])
-        probabilities, finite = np.split(rest, [len(rest) - batch])
-        rows = probabilities.reshape(batch, -1)
-        names = forward.heads if rows.shape[1] else ()
+        depth_m, rest, others = np.split(flat, [one_map, one_map + beside])
+        probabilities, finite = np.split(rest, [beside - batch])
+        maps = [x.reshape(-1, batch, height, width) for x in (depth_m, others)]
         return CapturedOutputs(
-            list(maps.reshape(batch, 3, height, width)),
+            np.concatenate(maps).swapaxes(0, 1),
             head,
-            [dict(zip(names, row.tolist(), strict=True)) for row in rows],
+            [
+                dict(zip(names, row.tolist(), strict=True))
+                for row in probabilities.reshape(batch, -1)
+            ],
             [bool(value) for value in finite],
         )

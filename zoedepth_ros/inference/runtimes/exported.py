@@ -195,7 +195,12 @@ class ExportedPredictor(SingleImagePredictor):
             self._maps(outputs, head)
 
     def __call__(
-        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+        self,
+        rgb: NDArray[np.uint8],
+        head: str = AUTO,
+        *,
+        route: bool = True,
+        depth_only: bool = False,
     ) -> DepthResult:
         """Predict the depth of one image; see DepthPredictor."""
         check_rgb(rgb)

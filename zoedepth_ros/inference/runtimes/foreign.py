@@ -132,7 +132,12 @@ class ForeignPredictor(SingleImagePredictor):
         self._session.run(self.to_network(np.full((height, width, 3), 128, np.uint8)))
 
     def __call__(
-        self, rgb: NDArray[np.uint8], head: str = AUTO, *, route: bool = True
+        self,
+        rgb: NDArray[np.uint8],
+        head: str = AUTO,
+        *,
+        route: bool = True,
+        depth_only: bool = False,
     ) -> DepthResult:
         """Predict the depth of one image; see DepthPredictor.
 
