@@ -50,8 +50,8 @@ class DevicePredictor(FakePredictor):
             result = replace(result, uncertainty_m=self.unsure_m)
         if not self.offers:
             return result
-        maps = np.stack((result.depth_m, result.uncertainty_m))
-        kept = self.clouds.keep(to_tensor(rgb, CPU), torch.from_numpy(maps), min_depth_m=0.0)
+        depth_m = torch.from_numpy(result.depth_m)
+        kept = self.clouds.keep(to_tensor(rgb, CPU), depth_m, min_depth_m=0.0)
         return replace(result, on_device=OnDevice(kept, self.requests))
 
 
