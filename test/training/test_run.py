@@ -25,6 +25,7 @@ from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.loop import Progress
 from zoedepth_ros.training.run import train
+from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.load import load_weights
 from zoedepth_ros.weights.read import read_checkpoint
 
@@ -144,6 +145,13 @@ def test_a_finished_run_is_left_as_it_is(finished):
     train(settings(TrainingConfig, recipe(finished.parent), 'test'), Process(), progress=again)
     assert again.started == [('metric', 10, 10)]
     assert (finished / 'metric_losses.csv').read_text() == before
+
+
+def test_the_checkpoint_of_a_run_is_refused_as_weights(finished):
+    with pytest.raises(
+        WeightsError, match='a checkpoint of `zoedepth train`.* use a .safetensors'
+    ):
+        read_checkpoint(finished / 'latest.pt')
 
 
 def test_a_folder_with_a_run_of_other_settings_is_refused(finished):

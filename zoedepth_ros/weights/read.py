@@ -157,6 +157,11 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
 
 def _unwrapped(content: Any) -> dict[str, Tensor]:
     """Find the state dict in a training checkpoint with epoch, optimizer and so on."""
+    if isinstance(content, dict) and {'optimizers', 'inherited'} <= content.keys():
+        raise WeightsError(
+            'the file is a checkpoint of `zoedepth train`, without averaged weights and training '
+            'camera: use a .safetensors file of the same folder'
+        )
     found = content
     for _ in range(_MOST_WRAPPED):
         if not isinstance(found, dict):
