@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from zoedepth_ros.geometry.filters import decimate
+from zoedepth_ros.geometry.filters import decimate, flying_pixels
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.points import depth_to_points, pack_points
 from zoedepth_ros.geometry.rays import project, rays, rays_at
@@ -204,6 +204,16 @@ def test_decimated_depth_and_rays_give_the_decimated_points():
     few = depth_to_points(decimate(depth_m, 4), decimate(directions, 4))
     np.testing.assert_array_equal(few, depth_to_points(depth_m, directions)[2::4, 2::4])
     assert few.shape == (16, 24, 3)
+
+
+@pytest.mark.parametrize('kind', [np.float64, np.int64])
+def test_depth_of_another_type_gives_the_same_points_and_marks(kind):
+    camera = CameraModel(Intrinsics.from_hfov(64, 48, 1.0))
+    depth_m = np.where(np.arange(64) < 32, 1.0, 3.0) * np.ones((48, 1))
+    expected_m = depth_m.astype(np.float32)
+    points = depth_to_points(depth_m.astype(kind), rays(camera))
+    np.testing.assert_array_equal(points, depth_to_points(expected_m, rays(camera)))
+    np.testing.assert_array_equal(flying_pixels(depth_m.astype(kind)), flying_pixels(expected_m))
 
 
 def test_a_decimation_of_zero_and_rays_of_another_size_are_refused():

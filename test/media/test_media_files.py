@@ -91,8 +91,27 @@ def test_an_empty_cloud_is_a_valid_file(tmp_path):
 
 
 def test_colours_of_another_number_are_refused(tmp_path):
-    with pytest.raises(ValueError, match='one colour for each of 2 points'):
+    with pytest.raises(ValueError, match=r'one colour \(uint8\) for each of 2 points'):
         write_ply(tmp_path / 'c.ply', np.ones((2, 3), np.float32), np.ones((3, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        (np.ones((6, 4), np.float32),),
+        (np.ones((2, 3), np.float32), np.ones((2, 3))),
+        (np.ones((2, 3), np.float32), None, np.ones(3, np.float32)),
+    ],
+    ids=['four columns', 'colours from 0 to 1', 'another number of standard deviations'],
+)
+def test_a_cloud_of_other_arrays_is_refused(tmp_path, arguments):
+    with pytest.raises(ValueError, match='expected'):
+        write_ply(tmp_path / 'c.ply', *arguments)
+
+
+def test_depth_is_not_written_with_8_bits(tmp_path):
+    with pytest.raises(OSError, match=r'd\.jpg: expected .*\.png'):
+        write_depth_png(tmp_path / 'd.jpg', np.ones((2, 3), np.float32))
 
 
 def test_an_image_is_read_red_first(tmp_path):

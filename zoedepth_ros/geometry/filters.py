@@ -148,6 +148,7 @@ def flying_pixels(
     network's input [px].
     strides: compute the marks of every n-th row and column only, as `decimate` selects them.
     """
+    depth_m = np.asarray(depth_m, np.float32)
     size = widest_ramp_px(depth_m.shape[1])
     max_jump = largest_jump(depth_m.shape[1], network_width)
     rows, columns = stride_slice(strides[0]), stride_slice(strides[1])

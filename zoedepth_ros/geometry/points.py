@@ -26,6 +26,7 @@ def depth_to_points(
 
     Convention: camera coordinates, x right, y down, z forward (REP 103, optical frame).
     """
+    depth_m = np.asarray(depth_m, np.float32)
     if rays.shape != (*depth_m.shape, 2):
         raise ValueError(f'rays must be {(*depth_m.shape, 2)} for this depth, got {rays.shape}')
     if out is None:

@@ -174,8 +174,10 @@ def write_image(path: str | PathLike[str], bgr: NDArray[Any]) -> None:
 def write_depth_png(path: str | PathLike[str], depth_m: NDArray[np.float32]) -> int:
     """Write depth (H, W) [m] as 16-bit PNG in millimetres and return how many pixels were too far.
 
-    0 means unknown, as in `to_millimetres`.
+    0 means unknown, as in `to_millimetres`.  Raises OSError for another suffix than .png.
     """
+    if Path(path).suffix.lower() != '.png':
+        raise OSError(f'{path}: expected a name that ends with .png, which keeps 16 bits')
     mm, too_far = to_millimetres(depth_m)
     write_image(path, mm)
     return too_far
@@ -214,22 +216,28 @@ def write_ply(
 
     Points that are not finite are left out.
     Convention: points stay as they come, camera coordinates x right, y down, z forward.
-    Raises ValueError when there is not one colour for each point.
+    Raises ValueError for other shapes and for colours that are not uint8.
     """
-    points = np.asarray(points, np.float32).reshape(-1, 3)
+    points = np.asarray(points, np.float32)
+    if points.shape[-1:] != (3,):
+        raise ValueError(f'expected points (..., 3), got {points.shape}')
+    points = points.reshape(-1, 3)
     finite = np.isfinite(points).all(axis=1)
     columns: dict[str, tuple[str, NDArray[Any]]] = {
         axis: ('<f4', points[:, index]) for index, axis in enumerate('xyz')
     }
     if rgb is not None:
-        rgb = np.asarray(rgb, np.uint8).reshape(-1, 3)
-        if len(rgb) != len(points):
+        if rgb.dtype != np.uint8 or rgb.shape[-1:] != (3,) or rgb.size != points.size:
             raise ValueError(
-                f'expected one colour for each of {len(points)} points, got {len(rgb)} colours'
+                f'expected one colour (uint8) for each of {len(points)} points, got {rgb.dtype} '
+                f'{rgb.shape}'
             )
+        rgb = rgb.reshape(-1, 3)
         names = ('red', 'green', 'blue')
         columns |= {name: ('u1', rgb[:, index]) for index, name in enumerate(names)}
     if std_m is not None:
+        if std_m.size != len(points):
+            raise ValueError(f'expected std_m of {len(points)} points, got {std_m.shape}')
         columns['std'] = '<f4', std_m.reshape(-1)
     fields = [(name, kind) for name, (kind, _) in columns.items()]
     vertices = np.empty(int(finite.sum()), fields)
