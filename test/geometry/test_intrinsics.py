@@ -85,6 +85,10 @@ def test_sizes_with_two_factors_are_refused_naming_both_sizes():
         calibrated(image_height=360)
 
 
+def test_a_coefficient_of_uninitialised_memory_is_no_distortion():
+    assert calibrated(d=(0.0, 0.0, 0.0, 0.0, 7e-310)).distortion_model == 'none'
+
+
 def test_a_raw_image_takes_k_and_the_distortion():
     camera = calibrated()
     assert camera.intrinsics == Intrinsics(500.0, 510.0, 320.0, 240.0, 640, 480)

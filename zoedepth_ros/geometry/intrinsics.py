@@ -322,7 +322,8 @@ def _distortion(model: str, d: Sequence[float]) -> tuple[str, tuple[float, ...]]
 
     image_geometry does the same, and drivers mark rectified fisheye images this way.
     """
-    coefficients = tuple(float(number) for number in d)
+    # Numbers of uninitialised memory, such as 7e-310, overflow the computation of roots.
+    coefficients = tuple(0.0 if abs(number) < 1e-30 else float(number) for number in d)
     name = known_distortion(model)
     if not any(coefficients):
         return UNDISTORTED, ()
