@@ -19,7 +19,8 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
-enum { TILE = 16 }; /* columns filtered together: one cache line of float */
+enum { TILE = 16 };  /* columns filtered together: one cache line of float */
+enum { BLOCK = 64 }; /* points packed together */
 
 INLINE uint32_t bits_of(float value) {
   uint32_t bits;
@@ -65,19 +66,13 @@ INLINE void fill(uint16_t *values, size_t n, uint16_t value) {
 typedef struct {
   float *values, *slope; /* n * unit */
   uint16_t *one, *other; /* (n + size - 1) * unit */
+  uint8_t *steep;        /* n * unit */
 } Lines;
 
-/* Gradient of `unit` lines of n values and its morphological opening, which is returned. */
-INLINE const uint16_t *opened_slope(Lines at, size_t n, size_t unit, size_t size) {
+/* Morphological opening of the slope of `unit` lines, at n values from `first` on. */
+INLINE const uint16_t *opened_slope(Lines at, size_t first, size_t n, size_t unit, size_t size) {
   const size_t whole = n * unit, margin = size / 2 * unit;
-  const float *restrict values = at.values;
-  float *restrict slope = at.slope;
-  for (size_t i = unit; i < whole - unit; i++)
-    slope[i] = fabsf(values[i + unit] - values[i - unit]);
-  for (size_t i = 0; i < unit; i++) {
-    slope[i] = slope[i + unit];
-    slope[whole - unit + i] = slope[whole - 2 * unit + i];
-  }
+  const float *restrict slope = at.slope + first * unit;
   fill(at.one, margin, UINT16_MAX);
   uint16_t *restrict keys = at.one + margin;
   for (size_t i = 0; i < whole; i++) keys[i] = coarse(slope[i]);
@@ -95,28 +90,75 @@ INLINE uint8_t is_peak(float slope, float value, float jump, uint16_t opened) {
   return opened < coarse(height > 0.0f ? height : 0.0f);
 }
 
+/* Index of the next steep value from `from` on, in lines; n without one before line n. */
+INLINE size_t next_steep(Lines at, size_t from, size_t n, size_t unit) {
+  const uint8_t *found = from < n ? memchr(at.steep + from * unit, 1, (n - from) * unit) : NULL;
+  return found == NULL ? n : (size_t)(found - at.steep) / unit;
+}
+
+/* Mark narrow peaks of the gradient of `unit` lines of n values, at every step-th value.
+ *
+ * Few values are steep enough for a peak: the opening is computed around these alone.
+ * marks: a row of `unit` for each of those values, row_marks apart. */
+INLINE void mark_peaks(Lines at, size_t n, size_t unit, size_t step, size_t size, float jump,
+                       uint8_t *marks, size_t row_marks) {
+  const size_t whole = n * unit, reach = size - 1;
+  const float *restrict values = at.values;
+  float *restrict slope = at.slope;
+  for (size_t i = unit; i < whole - unit; i++)
+    slope[i] = fabsf(values[i + unit] - values[i - unit]);
+  for (size_t i = 0; i < unit; i++) {
+    slope[i] = slope[i + unit];
+    slope[whole - unit + i] = slope[whole - 2 * unit + i];
+  }
+  uint8_t *restrict steep = at.steep;
+  for (size_t i = 0; i < whole; i++) steep[i] = slope[i] - values[i] * jump > 0.0f;
+  for (size_t first = next_steep(at, 0, n, unit); first < n;) {
+    size_t end = first, next = first; /* values from first to end, to which others are near */
+    while (next < n && next <= end + 2 * reach) {
+      end = next + size < n ? next + size : n;
+      next = next_steep(at, end, n, unit);
+    }
+    const size_t begin = first > reach ? first - reach : 0;
+    const size_t whole_end = end + reach < n ? end + reach : n;
+    const uint16_t *restrict opened = opened_slope(at, begin, whole_end - begin, unit, size);
+    const size_t at_once = step == 1 && row_marks == unit ? end - first : 1;
+    for (size_t row = (first + step - 1 - step / 2) / step * step + step / 2; row < end;
+         row += step * at_once) {
+      uint8_t *restrict found = marks + row / step * row_marks;
+      for (size_t i = 0; i < at_once * unit; i++) {
+        const size_t k = row * unit + i;
+        found[i] |= is_peak(slope[k], values[k], jump, opened[k - begin * unit]);
+      }
+    }
+    first = next;
+  }
+}
+
 /* Bytes of `scratch` in zoedepth_flying_pixels. */
 size_t zoedepth_flying_pixels_scratch(size_t height, size_t width, size_t size) {
   const size_t n = (height > width ? height : width) + size;
-  return n * TILE * (2 * sizeof(float) + 2 * sizeof(uint16_t));
+  return n * TILE * (2 * sizeof(float) + 2 * sizeof(uint16_t) + 1);
 }
 
 INLINE void mark_along_rows(const float *depth_m, size_t height, size_t width, size_t row_step,
                             size_t step, size_t size, float jump, uint8_t *marks, Lines at) {
-  for (size_t row = row_step / 2; row < height; row += row_step) {
+  const size_t kept = (width - step / 2 + step - 1) / step;
+  for (size_t row = row_step / 2; row < height; row += row_step, marks += kept) {
     const float *restrict line_m = depth_m + row * width;
     float *restrict values = at.values;
     for (size_t i = 0; i < width; i++) values[i] = inverse(line_m[i]);
-    const uint16_t *opened = opened_slope(at, width, 1, size);
-    if (step == 1) {
-      for (size_t i = 0; i < width; i++)
-        marks[i] = is_peak(at.slope[i], values[i], jump, opened[i]);
-      marks += width;
-    } else {
-      for (size_t i = step / 2; i < width; i += step)
-        *marks++ = is_peak(at.slope[i], values[i], jump, opened[i]);
-    }
+    mark_peaks(at, width, 1, step, size, jump, marks, 1);
   }
+}
+
+INLINE void mark_tile(const float *restrict from, size_t height, size_t width, size_t row_step,
+                      size_t n, size_t step, size_t size, float jump, uint8_t *marks,
+                      size_t row_marks, Lines at) {
+  float *restrict values = at.values;
+  for (size_t row = 0; row < height; row++)
+    for (size_t i = 0; i < n; i++) values[row * n + i] = inverse(from[row * width + i * step]);
+  mark_peaks(at, height, n, row_step, size, jump, marks, row_marks);
 }
 
 INLINE void mark_along_columns(const float *depth_m, size_t height, size_t width, size_t row_step,
@@ -125,16 +167,10 @@ INLINE void mark_along_columns(const float *depth_m, size_t height, size_t width
   for (size_t first = 0; first < kept; first += TILE) {
     const size_t n = kept - first < TILE ? kept - first : TILE;
     const float *from = depth_m + step / 2 + first * step;
-    for (size_t row = 0; row < height; row++)
-      for (size_t i = 0; i < n; i++) at.values[row * n + i] = from[row * width + i * step];
-    for (size_t i = 0; i < height * n; i++) at.values[i] = inverse(at.values[i]);
-    const uint16_t *opened = opened_slope(at, height, n, size);
-    uint8_t *row_marks = marks + first;
-    for (size_t row = row_step / 2; row < height; row += row_step, row_marks += kept)
-      for (size_t i = 0; i < n; i++) {
-        const size_t k = row * n + i;
-        row_marks[i] |= is_peak(at.slope[k], at.values[k], jump, opened[k]);
-      }
+    if (n == TILE && step == 1) /* compiled for these numbers, which is faster */
+      mark_tile(from, height, width, row_step, TILE, 1, size, jump, marks + first, kept, at);
+    else
+      mark_tile(from, height, width, row_step, n, step, size, jump, marks + first, kept, at);
   }
 }
 
@@ -145,7 +181,8 @@ void zoedepth_flying_pixels(const float *depth_m, size_t height, size_t width, s
                             float *scratch) {
   const size_t n = (height > width ? height : width) + size;
   uint16_t *keys = (uint16_t *)(scratch + 2 * n * TILE);
-  const Lines at = {scratch, scratch + n * TILE, keys, keys + n * TILE};
+  const Lines at = {scratch, scratch + n * TILE, keys, keys + n * TILE,
+                    (uint8_t *)(keys + 2 * n * TILE)};
   if (width >= 3)
     mark_along_rows(depth_m, height, width, row_step, step, size, jump, marks, at);
   if (height >= 3)
@@ -158,14 +195,26 @@ void zoedepth_flying_pixels(const float *depth_m, size_t height, size_t width, s
 INLINE void pack_row(const float *restrict depth_m, const float *restrict rays,
                      const uint8_t *restrict rgb, ptrdiff_t pixel_bytes, size_t width,
                      float limit_m, uint32_t *restrict out) {
-  for (size_t i = 0; i < width; i++) {
-    const float given_m = depth_m[i] > limit_m ? NAN : depth_m[i];
-    const float z_m = given_m + (given_m - given_m); /* infinity becomes NaN */
-    const uint8_t *color = rgb + (ptrdiff_t)i * pixel_bytes;
-    out[4 * i] = bits_of(rays[2 * i] * z_m);
-    out[4 * i + 1] = bits_of(rays[2 * i + 1] * z_m);
-    out[4 * i + 2] = bits_of(z_m);
-    out[4 * i + 3] = (uint32_t)color[0] << 16 | (uint32_t)color[1] << 8 | color[2];
+  for (size_t first = 0; first < width; first += BLOCK) {
+    const size_t n = width - first < BLOCK ? width - first : BLOCK;
+    float z_m[BLOCK];
+    uint32_t bits[BLOCK]; /* loops with fewer strides become vector instructions */
+    for (size_t i = 0; i < n; i++) {
+      const float given_m = depth_m[first + i] > limit_m ? NAN : depth_m[first + i];
+      z_m[i] = given_m + (given_m - given_m); /* infinity becomes NaN */
+    }
+    for (size_t i = 0; i < n; i++) {
+      const uint8_t *color = rgb + (ptrdiff_t)(first + i) * pixel_bytes;
+      bits[i] = (uint32_t)color[0] << 16 | (uint32_t)color[1] << 8 | color[2];
+    }
+    for (size_t i = 0; i < n; i++) {
+      out[4 * i] = bits_of(rays[2 * i] * z_m[i]);
+      out[4 * i + 1] = bits_of(rays[2 * i + 1] * z_m[i]);
+      out[4 * i + 2] = bits_of(z_m[i]);
+      out[4 * i + 3] = bits[i];
+    }
+    rays += 2 * n;
+    out += 4 * n;
   }
 }
 
@@ -186,7 +235,8 @@ void zoedepth_pack_points(const float *depth_m, const float *rays, const uint8_t
 }
 
 INLINE float limited(float depth_m, uint8_t mark, float min_m) {
-  return (mark || depth_m <= 0.0f) ? NAN : depth_m < min_m ? -INFINITY : depth_m;
+  const float seen_m = depth_m < min_m ? -INFINITY : depth_m;
+  return (mark != 0) | (depth_m <= 0.0f) ? NAN : seen_m;
 }
 
 /* filters.depth_for_points: NaN where marked or not positive, -inf below min_m. */
