@@ -56,12 +56,14 @@ class KnownDepth(SingleImagePredictor):
         self.uncertainty_maps: UncertaintyMaps = {}
         self.took_s = 0.0
         """Duration of the last call, which is not overhead of the node [s]."""
-        self._results = {}
+        self._results: dict[tuple[tuple[int, ...], bool], DepthResult] = {}
         for size in sizes:
             _, depth_m = read(folder, size)
             uncertainty_m, relative = 0.05 * depth_m, 1.0 / depth_m
-            domains = {'indoor': 0.9, 'outdoor': 0.1}
-            self._results[size] = DepthResult(depth_m, uncertainty_m, relative, 'indoor', domains)
+            for route, domains in ((True, {'indoor': 0.9, 'outdoor': 0.1}), (False, {})):
+                self._results[size, route] = DepthResult(
+                    depth_m, uncertainty_m, relative, 'indoor', domains
+                )
 
     def network_size(self, height: int, width: int) -> Size:
         """Return the size of a real network."""
@@ -80,6 +82,6 @@ class KnownDepth(SingleImagePredictor):
     ) -> DepthResult:
         """Return the known result."""
         start_s = time.monotonic()
-        result = self._results[rgb.shape[0], rgb.shape[1]]
+        result = self._results[rgb.shape[:2], route]
         self.took_s = time.monotonic() - start_s
         return result

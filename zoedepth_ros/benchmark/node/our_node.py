@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from zoedepth_ros.benchmark.node.known_depth import KnownDepth
 from zoedepth_ros.benchmark.node.node_protocol import NodeFrameTimes, stamp_ns
@@ -13,6 +14,7 @@ from zoedepth_ros.inference.fallback import PredictorSettings
 from zoedepth_ros.ros.health.statistics import STAGES
 from zoedepth_ros.ros.inference_thread import Arrivals, SharedNetwork
 from zoedepth_ros.ros.main import run
+from zoedepth_ros.ros.publishers import Publishers
 from zoedepth_ros.ros.spin import end
 
 
@@ -30,21 +32,27 @@ def main() -> None:
 
 def _print_times(predictor: KnownDepth) -> None:
     """Measure the work on a frame."""
-    work = SharedNetwork.work
+    work, send = SharedNetwork.work, Publishers.send
+    sent_s = 0.0
+
+    def timed_send(self: Publishers, topic: str, msg: Any) -> None:
+        nonlocal sent_s
+        send(self, topic, msg)
+        sent_s = time.monotonic()
 
     def timed_work(self: SharedNetwork, images: Arrivals) -> None:
         work(self, images)
-        done_s = time.monotonic()
         ((processor, image),) = images  # one camera
         NodeFrameTimes(
             stamp_ns=stamp_ns(image.msg),
             called_s=image.arrived_monotonic_s,
-            done_s=done_s,
+            done_s=sent_s,
             network_s=predictor.took_s,
             stages_ms={name: processor.statistics.last(name) for name in STAGES},
             cpu_s=time.process_time(),
         ).write()
 
+    Publishers.send = timed_send  # type: ignore[method-assign]
     SharedNetwork.work = timed_work  # type: ignore[method-assign]
 
 
