@@ -145,7 +145,7 @@ def test_whoever_hands_over_to_an_idle_worker_lets_it_go_first(worker_of, monkey
     done = []
     worker = worker_of(done.extend)
     for item in range(3):
-        wait_until(worker._idle.is_set)
+        wait_until(lambda: worker.is_idle)
         worker.put(item)
         assert done[-1:] == [item]
 
@@ -157,7 +157,7 @@ def test_nobody_waits_for_a_busy_worker_and_for_slow_work_no_longer_than_the_lea
     work = Gated()
     worker = worker_of(work)
     monkeypatch.setattr(inference_thread, 'LEAD_S', 0.3)
-    wait_until(worker._idle.is_set)
+    wait_until(lambda: worker.is_idle)
     worker.put(1)  # to an idle worker: returns after the lead
     wait_until(lambda: work.begun == [1])
     monkeypatch.setattr(inference_thread, 'LEAD_S', threading.TIMEOUT_MAX)

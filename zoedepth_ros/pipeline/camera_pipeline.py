@@ -385,9 +385,11 @@ class CameraPipeline(Resumable):
     @property
     def ground_notice(self) -> str:
         """How images contradict the expected ground plane, in words; '' if they do not."""
-        found, scale = self._clouds.ground_segmentation.notice, self.scale.state
-        measured = self.settings.scale_source == 'height' and scale.confidence > 0.0
-        if measured and is_unusual(scale.target, by_height=True):
+        found = self._clouds.ground_segmentation.notice
+        if self.settings.scale_source != 'height':
+            return found
+        scale = self.scale.state
+        if scale.confidence > 0.0 and is_unusual(scale.target, by_height=True):
             doubt = (
                 f'the scale by camera.height is {scale.target:.2f}, which is unusual: '
                 'check that the floor is in view and not a table'

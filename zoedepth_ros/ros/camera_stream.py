@@ -97,9 +97,10 @@ class CameraStream:
             """Pass an image to the inference thread; one that still waits there is replaced."""
             if not self._enabled:
                 return
+            arrived_s = time.monotonic()
             self.statistics.note_received()
             now_s = 1e-9 * self._node.get_clock().now().nanoseconds
-            image = ReceivedImage(msg, now_s, time.monotonic())
+            image = ReceivedImage(msg, now_s, arrived_s)
             if thread.put((processor, image), self.name) is not None:
                 self.statistics.note_drop(SUPERSEDED)
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -30,15 +31,17 @@ class Mailbox(Generic[Item]):
         self._turns: dict[str, int] = {}  # when each sender had its last one, counted in items
         self._taken = 0
         self._closed = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._waiting = SimpleQueue[None]()  # one entry per item; waits without running Python
 
     def put(self, item: Item, sender: str = '') -> Item | None:
         """Add an item, and return the one it replaces, if that had not been taken."""
-        with self._changed:
+        with self._lock:
             replaced = self._items.get(sender)
             self._items[sender] = item
-            self._changed.notify()
-            return replaced
+        if replaced is None:
+            self._waiting.put(None)
+        return replaced
 
     def take(self, most: Callable[[], int] = lambda: 1) -> list[Item]:
         """Wait for items and return them, at most one of each sender.
@@ -46,12 +49,16 @@ class Mailbox(Generic[Item]):
         most: returns how many to take, called once there are any.  Senders take turns, however
         often they send.  [] once the mailbox is closed.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._items or self._closed)
+        self._waiting.get()
+        with self._lock:
             if self._closed:
+                self._waiting.put(None)
                 return []
             senders = sorted(self._items, key=lambda sender: self._turns.get(sender, -1))
-            return [self._take_from(sender) for sender in senders[: max(1, most())]]
+            taken = [self._take_from(sender) for sender in senders[: max(1, most())]]
+        for _ in taken[1:]:
+            self._waiting.get()
+        return taken
 
     def _take_from(self, sender: str) -> Item:
         self._turns[sender] = self._taken = self._taken + 1
@@ -59,10 +66,10 @@ class Mailbox(Generic[Item]):
 
     def close(self) -> None:
         """Wake waiting threads; from now on `take` returns nothing."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._items.clear()
-            self._changed.notify_all()
+        self._waiting.put(None)
 
 
 class InferenceThread(Generic[Item]):
@@ -80,8 +87,9 @@ class InferenceThread(Generic[Item]):
         items of different senders to process together.
         """
         self._work, self._on_error, self._most = work, on_error, most
-        self._mailbox: Mailbox[Item] = Mailbox()
-        self._idle = threading.Event()
+        self._mailbox: Mailbox[tuple[Item, threading.Lock]] = Mailbox()
+        self.is_idle = False
+        """Whether the thread waits for an item."""
         # A daemon: a network call of several seconds must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
         self._thread.start()
@@ -95,12 +103,13 @@ class InferenceThread(Generic[Item]):
         EventsExecutor collects nothing in Python, but is experimental, not in every release, and
         crashes when topics with QoS events are destroyed (ros2/rclpy#1644).
         """
-        has_lead = self._idle.is_set()
-        self._idle.clear()
-        replaced = self._mailbox.put(item, sender)
+        has_lead, self.is_idle = self.is_idle, False
+        done = threading.Lock()
+        done.acquire()
+        replaced = self._mailbox.put((item, done), sender)
         if has_lead:
-            self._idle.wait(LEAD_S)
-        return replaced
+            done.acquire(timeout=LEAD_S)
+        return None if replaced is None else replaced[0]
 
     def stop(self, timeout_s: float) -> bool:
         """Let the present items finish and end the thread; False if that takes too long."""
@@ -109,15 +118,18 @@ class InferenceThread(Generic[Item]):
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        self._idle.set()
-        while items := self._mailbox.take(self._most):
-            self._idle.clear()
+        self.is_idle = True
+        while taken := self._mailbox.take(self._most):
+            self.is_idle = False
+            items, finished = zip(*taken, strict=True)
             try:
-                self._work(items)
+                self._work(list(items))
             except Exception as error:
                 self._on_error(error)
-            self._idle.set()
-            del items  # do not keep images while waiting for the next
+            self.is_idle = True
+            for done in finished:
+                done.release()
+            del taken, items  # do not keep images while waiting for the next
 
 
 Arrivals = Sequence[tuple[ImageProcessor, ReceivedImage]]
