@@ -19,8 +19,7 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
-enum { TILE = 16 };  /* columns filtered together: one cache line of float */
-enum { BLOCK = 64 }; /* points packed together */
+enum { TILE = 16 }; /* columns filtered together: one cache line of float */
 
 INLINE uint32_t bits_of(float value) {
   uint32_t bits;
@@ -195,26 +194,14 @@ void zoedepth_flying_pixels(const float *depth_m, size_t height, size_t width, s
 INLINE void pack_row(const float *restrict depth_m, const float *restrict rays,
                      const uint8_t *restrict rgb, ptrdiff_t pixel_bytes, size_t width,
                      float limit_m, uint32_t *restrict out) {
-  for (size_t first = 0; first < width; first += BLOCK) {
-    const size_t n = width - first < BLOCK ? width - first : BLOCK;
-    float z_m[BLOCK];
-    uint32_t bits[BLOCK]; /* loops with fewer strides become vector instructions */
-    for (size_t i = 0; i < n; i++) {
-      const float given_m = depth_m[first + i] > limit_m ? NAN : depth_m[first + i];
-      z_m[i] = given_m + (given_m - given_m); /* infinity becomes NaN */
-    }
-    for (size_t i = 0; i < n; i++) {
-      const uint8_t *color = rgb + (ptrdiff_t)(first + i) * pixel_bytes;
-      bits[i] = (uint32_t)color[0] << 16 | (uint32_t)color[1] << 8 | color[2];
-    }
-    for (size_t i = 0; i < n; i++) {
-      out[4 * i] = bits_of(rays[2 * i] * z_m[i]);
-      out[4 * i + 1] = bits_of(rays[2 * i + 1] * z_m[i]);
-      out[4 * i + 2] = bits_of(z_m[i]);
-      out[4 * i + 3] = bits[i];
-    }
-    rays += 2 * n;
-    out += 4 * n;
+  for (size_t i = 0; i < width; i++) {
+    const float given_m = depth_m[i] > limit_m ? NAN : depth_m[i];
+    const float z_m = given_m + (given_m - given_m); /* infinity becomes NaN */
+    const uint8_t *color = rgb + (ptrdiff_t)i * pixel_bytes;
+    out[4 * i] = bits_of(rays[2 * i] * z_m);
+    out[4 * i + 1] = bits_of(rays[2 * i + 1] * z_m);
+    out[4 * i + 2] = bits_of(z_m);
+    out[4 * i + 3] = (uint32_t)color[0] << 16 | (uint32_t)color[1] << 8 | color[2];
   }
 }
 
