@@ -118,7 +118,8 @@ class SerializedMessage:
 
     def serialized(self) -> Bytes:
         """Return the message as the middleware sends it; valid until it is written again."""
-        own, header = vars(self), self.header
+        own = vars(self)
+        header = own['header']
         written = header.frame_id, *map(own.get, self._fields)
         if written != self._written:
             head, tail = self._around_data(
