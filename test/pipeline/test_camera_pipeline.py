@@ -257,9 +257,12 @@ def test_a_scan_that_cannot_be_made_costs_no_other_output(mode):
     ],
 )
 def test_the_network_delivers_only_depth_where_no_output_needs_more(values, names, expected):
-    pipeline = CameraPipeline(FakePredictor(5.0), settings_from(values))
+    predictor = FakePredictor(5.0)
+    pipeline = CameraPipeline(predictor, settings_from(values))
     camera = Camera(CameraModel(Intrinsics.from_hfov(WIDTH, HEIGHT, 1.2)))
-    assert pipeline.prepare(image(0), camera, 0.0, names).depth_only is expected
+    request = pipeline.prepare(image(0), camera, 0.0, names)
+    assert request.depth_only is expected
+    assert np.isnan(predict(predictor, request).uncertainty_m).all() == expected
 
 
 def test_the_sky_of_a_network_is_warped_back_with_its_depth():

@@ -366,8 +366,6 @@ def why_unfit(settings: PipelineSettings, predictor: DepthPredictor) -> str | No
 
 def predict(predictor: DepthPredictor, request: Request) -> DepthResult:
     """Predict what one request asks for; raises what the predictor raises."""
-    if not request.is_warped:
-        return predictor(request.rgb, request.head, route=request.route)
     head = _head(predictor, request)
     return predictor(request.image(head), head, route=request.route, depth_only=request.depth_only)
 
