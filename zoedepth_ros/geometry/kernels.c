@@ -198,9 +198,10 @@ INLINE void pack_row(const float *restrict depth_m, const float *restrict rays,
     const float given_m = depth_m[i] > limit_m ? NAN : depth_m[i];
     const float z_m = given_m + (given_m - given_m); /* infinity becomes NaN */
     const uint8_t *color = rgb + (ptrdiff_t)i * pixel_bytes;
-    out[4 * i] = bits_of(rays[2 * i] * z_m);
+    const float x_m = rays[2 * i] * z_m;
+    out[4 * i] = bits_of(x_m);
     out[4 * i + 1] = bits_of(rays[2 * i + 1] * z_m);
-    out[4 * i + 2] = bits_of(z_m);
+    out[4 * i + 2] = bits_of(x_m == x_m ? z_m : NAN); /* NaN as the ray */
     out[4 * i + 3] = (uint32_t)color[0] << 16 | (uint32_t)color[1] << 8 | color[2];
   }
 }

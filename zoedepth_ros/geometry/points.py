@@ -63,13 +63,12 @@ def pack_points(
             f'rays, rgb (uint8) and out must fit depth {shape}, got {rays.shape}, {colors.shape} '
             f'{colors.dtype} and {out.shape}'
         )
-    if depth_m.size == 0:
+    if depth_m.size == 0 or kernels.pack_points(depth_m, rays, colors, limit_m, out):
         return
-    if not kernels.pack_points(depth_m, rays, colors, limit_m, out):
-        points = depth_to_points(mask_beyond(depth_m, limit_m), rays)
-        red, green, blue = np.moveaxis(colors.astype(np.uint32), -1, 0)
-        bits = (red << 16 | green << 8 | blue).view(np.float32)
-        cv2.mixChannels([points, bits], [out], [0, 0, 1, 1, 2, 2, 3, 3])
+    points = depth_to_points(mask_beyond(depth_m, limit_m), rays)
+    red, green, blue = np.moveaxis(colors.astype(np.uint32), -1, 0)
+    bits = (red << 16 | green << 8 | blue).view(np.float32)
+    cv2.mixChannels([points, bits], [out], [0, 0, 1, 1, 2, 2, 3, 3])
     np.copyto(out[..., 2], np.nan, where=np.isnan(out[..., 0]))
 
 
