@@ -51,6 +51,17 @@ def test_every_command_has_its_own_help(name, capsys):
     assert f'usage: zoedepth {name}' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('empty', [('--out', ''), ('--out=',), ('',)])
+def test_an_empty_argument_does_not_mean_the_working_folder(empty, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'photo.png').write_bytes(b'')
+    assert main(['predict', 'photo.png', *empty]) == 2
+    assert capsys.readouterr().err.startswith(
+        'zoedepth: error: expected a value for every argument, got an empty one in '
+        'zoedepth predict photo.png '
+    )
+
+
 def test_the_version_is_that_of_the_package(capsys):
     with pytest.raises(SystemExit):
         main(['--version'])

@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code, one of `exit_codes`."""
     print_anything()
     arguments = with_command_joined(sys.argv[1:] if argv is None else argv)
+    if any(re.fullmatch(r'(--[\w-]+=)?', text) for text in arguments):  # as of an unset variable
+        given = shlex.join(['zoedepth', *arguments])
+        text = f'expected a value for every argument, got an empty one in {given}'
+        return _report_error(text, REFUSED)
     args = _parser(arguments).parse_args(arguments)
     os.environ.update(thread_environment(os.environ))  # before anything imports torch
     try:

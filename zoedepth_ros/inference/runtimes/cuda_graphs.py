@@ -136,10 +136,9 @@ class GraphRunner:
     ) -> NDArray[np.float32]:
         """Return compute(images) for a head; the next call overwrites the array.
 
-        length: how many of the first numbers to copy to the host; None for all.
-
         images: all of one size.  compute: from (B, H, W, 3) uint8 on the device to a flat float32
-        tensor; called only for a new capture, so it must depend on the head alone.  Raises
+        tensor; called only for a new capture, so it must depend on the head alone.  length: how
+        many of the first numbers to copy to the host and return; None for all.  Raises
         CaptureError.
         """
         key = (len(images), *images[0].shape), head
