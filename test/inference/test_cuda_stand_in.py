@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from zoedepth_ros.errors import EXIT_CONTEXT_LOST
+from zoedepth_ros.inference.runtimes.cuda_graphs import MAX_CAPTURES
 
 FOLDER = Path(os.environ.get('CUDA_STAND_IN') or os.devnull)
 LIBRARY = FOLDER / 'libstubcuda.so'
@@ -98,8 +99,10 @@ def test_two_sizes_in_turn_are_captured_once_and_wait_once_for_each_image(run):
     assert (calls['cudaGraphLaunch'], calls['cudaStreamSynchronize']) == (8, 8)
 
 
-def test_more_sizes_than_captures_take_no_more_memory_in_later_rounds(run):
-    first, *later = run('many_sizes')
+def test_more_sizes_than_captures_need_the_memory_of_the_captures_that_are_kept(run):
+    one_size, first, *later = run('many_sizes')
+    of_capture = 7  # images and maps of 542 x 640 px take 5.2 MB; the allocator rounds
+    assert first < one_size + MAX_CAPTURES * of_capture
     assert max(later) < 1.1 * first
 
 

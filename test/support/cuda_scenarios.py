@@ -160,12 +160,13 @@ def sizes_in_turn() -> dict[str, int]:
 
 
 def many_sizes() -> list[int]:
-    """Return the memory in use [MB] after each round of 32 sizes, more than are captured."""
+    """Return the memory in use [MB]: after one size, then after each round of 32 sizes."""
     predictor = make_predictor(settings())
-    used = []
+    predictor(grey(480, 640), 'indoor')
+    used = [STAND_IN.stub_used_mb()]
     for _ in range(3):
         for row in range(32):
-            predictor(grey(96 + 8 * row, 128 + 4 * row), 'indoor')
+            predictor(grey(480 + 2 * row, 640), 'indoor')
         used.append(STAND_IN.stub_used_mb())
     return used
 
@@ -205,7 +206,7 @@ def full_for_the_cloud() -> dict[str, object]:
     predictor = fallback()
     predictor.warm_up(*SIZE)
     clouds = predictor._predictor._clouds  # type: ignore[union-attr]
-    keep, large = clouds.keep, grey(1080, 1920)
+    keep, large = clouds.keep, grey(2160, 3840)
     before = predictor.network_size(*large.shape[:2])
 
     def in_full_memory(*arguments, **options):
