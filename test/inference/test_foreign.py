@@ -8,6 +8,7 @@ pytest.importorskip('onnxruntime')
 
 import onnx
 import yaml
+from fake_openvino import need_openvino
 from foreign_network import contract, image, write_network
 from onnx import TensorProto, helper
 
@@ -223,7 +224,7 @@ def test_an_input_of_another_type_is_refused_with_the_name_of_the_file(tmp_path)
     path = write_network(tmp_path / 'net.onnx', contract(), kind=TensorProto.DOUBLE)
     for backend in ('onnxruntime', 'openvino'):
         if backend == 'openvino':
-            pytest.importorskip('openvino', reason='pip install openvino')
+            need_openvino()
         with pytest.raises(ValueError, match=r'net\.onnx: the input must be float32, float16 or'):
             open_exported(str(path), backend)
 
@@ -243,8 +244,6 @@ def test_a_network_in_half_precision_or_of_bytes_is_fed_in_its_type(tmp_path):
 
 
 def test_openvino_gives_the_same_metres(tmp_path):
-    from fake_openvino import need_openvino
-
     need_openvino()
     path = write_network(tmp_path / 'net.onnx', contract(depth__along='ray'))
     predictor = open_exported(str(path), 'openvino', precision='fp32')
