@@ -250,15 +250,17 @@ def onnx_file(tmp_path_factory):
 MAPS = {'indoor': UncertaintyMap(0.3, depth_exponent=1.5)}
 
 
-def test_an_exported_file_keeps_the_calibration_of_its_uncertainty_unless_one_lies_beside(
-    onnx_file,
+@pytest.mark.parametrize(
+    'other', [{'indoor': UncertaintyMap(2.0)}, {'outdoor': UncertaintyMap(2.0)}]
+)
+def test_an_exported_file_keeps_the_calibration_of_the_heads_that_none_beside_it_has(
+    onnx_file, other
 ):
     assert open_exported(onnx_file, 'onnxruntime').uncertainty_maps == MAPS
-    other = {'outdoor': UncertaintyMap(2.0)}
     beside = file_beside(Path(onnx_file))
     write_maps(beside, content_of(other))
     try:
-        assert open_exported(onnx_file, 'onnxruntime').uncertainty_maps == other
+        assert open_exported(onnx_file, 'onnxruntime').uncertainty_maps == {**MAPS, **other}
     finally:
         beside.unlink()
 
