@@ -4,6 +4,7 @@ What only a processor of another kind or a broken file shows is run on a stand-i
 the library and is skipped without it.
 """
 
+import subprocess
 import sys
 
 import numpy as np
@@ -266,3 +267,30 @@ def test_openvino_refuses_what_is_no_network_and_images_of_another_size(onnx_fil
     session = open_session(onnx_file, 'auto', 'fp32')
     with pytest.raises(InferenceError, match='OpenVINO on cpu'):
         session.run(np.zeros((1, 3, 32, 32), np.float32))
+
+
+def test_a_signal_after_several_networks_were_opened_and_deleted_does_not_end_the_process(
+    tmp_path,
+):
+    need_openvino()
+    pytest.importorskip('onnx')
+    from foreign_network import contract, write_network
+
+    files = [tmp_path / 'first.onnx', tmp_path / 'second.onnx']
+    for file in files:
+        write_network(file, contract())
+    script = (
+        'import signal, sys\n'
+        'from pathlib import Path\n'
+        'from zoedepth_ros.inference.runtimes.openvino_runtime import open_session\n'
+        'got = []\n'
+        'signal.signal(signal.SIGUSR1, lambda *_: got.append(1))\n'
+        "first, second = (open_session(Path(p), 'cpu', 'fp32') for p in sys.argv[1:])\n"
+        'del first\n'
+        'del second\n'
+        'signal.raise_signal(signal.SIGUSR1)\n'
+        'print(got)\n'
+    )
+    command = [sys.executable, '-X', 'faulthandler', '-c', script, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, '[1]\n'), done.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class OpenvinoSession:
 
     def __init__(self, path: Path, precision: str, threads: int, library: Any) -> None:
         """library: the module openvino.  Other arguments and ValueError as for `open_session`."""
-        core = library.Core()
+        core = _core(library)
         self.device, self.precision = 'cpu', _precision(precision, core)
         hints = {
             'PERFORMANCE_HINT': 'LATENCY',
@@ -134,6 +135,17 @@ def import_openvino() -> Any:
         if present is not None:
             sys.modules[_TELEMETRY] = present
     return openvino
+
+
+@cache
+def _core(library: Any) -> Any:
+    """Return the Core of the process, which is never deleted.
+
+    Its CPU plugin replaces the signal stack of the thread that loads it, and restores the old one
+    when it is deleted.  If several are not deleted in reverse order, the thread is left with freed
+    memory as its signal stack, and the next signal, such as Ctrl-C, ends the process.
+    """
+    return library.Core()
 
 
 def _precision(name: str, core: Any) -> str:
