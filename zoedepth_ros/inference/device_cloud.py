@@ -26,7 +26,7 @@ from zoedepth_ros.inference.runtimes.pause import Pause
 
 _UPPER_HALF = -0x10000  # bits of a float32
 
-Pack = Callable[[Tensor, Tensor, Tensor, Tensor | None, CloudRequest], Tensor]
+Pack = Callable[[Tensor, Tensor, Tensor, 'Tensor | None', CloudRequest], Tensor]  # docs mock torch
 
 
 class DeviceClouds:
