@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from triton_kernels import compiled, interpreted
 
 from zoedepth_ros.inference import device_cloud
 
-triton = pytest.importorskip('triton', reason='Triton is not installed')
+pytest.importorskip('triton', reason='Triton is not installed')
 
 CPU = torch.device('cpu')
 MODULE = 'zoedepth_ros.inference.cloud_kernels'
@@ -30,11 +28,7 @@ POINTERS = {
 
 
 def test_the_kernels_give_the_points_of_torch_bit_for_bit():
-    environment = {**os.environ, 'TRITON_INTERPRET': '1', 'PYTHONPATH': os.pathsep.join(sys.path)}
-    script = Path(__file__).parent.parent / 'support' / 'interpreted_cloud.py'
-    command = [sys.executable, str(script)]
-    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    lines = [line.split() for line in printed.stdout.splitlines()]
+    lines = interpreted('interpreted_cloud.py')
     assert len(lines) == 5 * 2 * 8
     assert {line[-1] for line in lines} == {'0'}
     assert sum(int(line[-2]) for line in lines) > 5000
@@ -44,19 +38,13 @@ def test_the_kernels_give_the_points_of_torch_bit_for_bit():
 @pytest.mark.parametrize('name', list(POINTERS))
 def test_the_kernels_compile_for_a_gpu(name, architecture, monkeypatch, tmp_path):
     """Orin is sm_87, H100 and H200 sm_90; no GPU is needed to compile."""
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
     monkeypatch.setenv('TRITON_CACHE_DIR', str(tmp_path))
     monkeypatch.delenv('TRITON_INTERPRET', raising=False)
     kernel = getattr(importlib.import_module(MODULE), name)
-    types = {'BLOCK': 'constexpr', **POINTERS[name], **dict.fromkeys(FLOATS, 'fp32')}
-    signature = {argument: types.get(argument, 'i32') for argument in kernel.arg_names}
-    source = ASTSource(kernel, signature, constexprs={'BLOCK': 256})
-    target, options = GPUTarget('cuda', architecture, 32), {'enable_fp_fusion': False}
-    compiled = triton.compile(source, target=target, options=options)
-    assert f'.target sm_{architecture}' in compiled.asm['ptx']
-    assert 'fma.rn.f32' not in compiled.asm['ptx']  # rounded once each, as on the CPU
+    types = {**POINTERS[name], **dict.fromkeys(FLOATS, 'fp32')}
+    ptx = compiled(kernel, types, {'BLOCK': 256}, architecture, enable_fp_fusion=False)
+    assert f'.target sm_{architecture}' in ptx
+    assert 'fma.rn.f32' not in ptx  # rounded once each, as on the CPU
 
 
 def test_points_that_differ_from_those_of_torch_are_found_before_kernels_are_used(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from triton_kernels import compiled, interpreted
 
 from zoedepth_ros.model.fused.bins import StandardOperators
 from zoedepth_ros.model.fused.network import bin_operators
 
-triton = pytest.importorskip('triton', reason='Triton is not installed')
+pytest.importorskip('triton', reason='Triton is not installed')
 
 CPU, FP16 = torch.device('cpu'), torch.float16
 MODULE = 'zoedepth_ros.model.fused.kernels'
@@ -39,11 +37,7 @@ class WrongCenters(StandardOperators):
 
 
 def test_the_kernels_predict_what_the_reference_network_does():
-    environment = {**os.environ, 'TRITON_INTERPRET': '1', 'PYTHONPATH': os.pathsep.join(sys.path)}
-    script = Path(__file__).parent.parent / 'support' / 'interpreted_kernels.py'
-    command = [sys.executable, str(script)]
-    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    lines = [line.split() for line in printed.stdout.splitlines()]
+    lines = interpreted('interpreted_kernels.py')
     assert [line[1] for line in lines] == ['outdoor', 'indoor']
     assert max(float(line[-1]) for line in lines) < 1e-3
 
@@ -61,23 +55,12 @@ def test_wrong_numbers_of_a_kernel_are_found_before_it_is_used():
 @pytest.mark.parametrize('name', list(CONSTANTS))
 def test_the_kernels_compile_for_a_gpu(name, architecture, monkeypatch, tmp_path):
     """Orin is sm_87, H100 and H200 sm_90; no GPU is needed to compile."""
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
     monkeypatch.setenv('TRITON_CACHE_DIR', str(tmp_path))
     monkeypatch.delenv('TRITON_INTERPRET', raising=False)
     kernel = getattr(importlib.import_module(MODULE), name)
-    constants = CONSTANTS[name]
-    signature = {
-        argument: 'constexpr' if argument in constants
-        else '*fp32' if argument in POINTERS[name]
-        else 'fp32' if argument in FLOATS
-        else 'i32'
-        for argument in kernel.arg_names
-    }  # fmt: skip
-    source = ASTSource(kernel, signature, constexprs=constants)
-    compiled = triton.compile(source, target=GPUTarget('cuda', architecture, 32))
-    assert f'.target sm_{architecture}' in compiled.asm['ptx']
+    types = {**dict.fromkeys(POINTERS[name], '*fp32'), **dict.fromkeys(FLOATS, 'fp32')}
+    ptx = compiled(kernel, types, CONSTANTS[name], architecture)
+    assert f'.target sm_{architecture}' in ptx
 
 
 @pytest.mark.parametrize(
