@@ -30,7 +30,7 @@ from zoedepth_ros.bags.prepared_images import PreparedImages
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, DepthResult, InferenceError
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import DEPTH, UNCERTAINTY
-from zoedepth_ros.pipeline.request import OutputsDue, Request, predict
+from zoedepth_ros.pipeline.request import OutputsDue, Request, needs_uncertainty, predict
 
 _ABOUT = 'zoedepth_ros_piece'
 _CHANNEL = Channel('/piece', '', '', b'', '', ())
@@ -100,8 +100,7 @@ def predict_piece(
         options, done = plan.job.options, output.done()
         at = options.settings
         pipeline = CameraPipeline(predictor, at)
-        limited = at.filter_max_uncertainty_m > 0.0
-        with_both = UNCERTAINTY in options.added or at.cloud_uncertainty or limited
+        with_both = needs_uncertainty(at, options.added)
         kept = frozenset({DEPTH, UNCERTAINTY} if with_both else {DEPTH})
         with closing(prefetch(frames, _PREFETCHED)) as prepared:
             for frame in prepared:

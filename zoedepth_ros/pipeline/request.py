@@ -214,9 +214,7 @@ class Request:
     @property
     def depth_only(self) -> bool:
         """Whether no output that is due needs the uncertainty."""
-        at = self.settings
-        limited = at.filter_max_uncertainty_m > 0.0
-        return not (limited or at.cloud_uncertainty or UNCERTAINTY in self.due.depth)
+        return not needs_uncertainty(self.settings, self.due.depth)
 
     @property
     def is_warped(self) -> bool:
@@ -362,6 +360,12 @@ def why_unfit(settings: PipelineSettings, predictor: DepthPredictor) -> str | No
             'unknown: set camera.training_hfov, or training_hfov_deg in its contract'
         )
     return None
+
+
+def needs_uncertainty(settings: PipelineSettings, outputs: Collection[str]) -> bool:
+    """Tell whether these outputs, the filter or the clouds need the uncertainty."""
+    limited = settings.filter_max_uncertainty_m > 0.0
+    return limited or settings.cloud_uncertainty or UNCERTAINTY in outputs
 
 
 def predict(predictor: DepthPredictor, request: Request) -> DepthResult:

@@ -63,7 +63,7 @@ def random_table(dice: Dice) -> tuple[World, Pose]:
 
 
 def clear_pose(world: World, draw: Callable[[], Pose | None]) -> Pose | None:
-    """Return the first of 12 drawn poses with nothing nearer than CLEAR_M; None without one.
+    """Return the first of 12 random poses with nothing nearer than CLEAR_M; None without one.
 
     draw: returns a pose, or None for one that cannot be.
     """
