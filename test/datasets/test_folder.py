@@ -71,6 +71,24 @@ def test_the_camera_is_that_of_the_size_of_the_image(tmp_path):
         data[cropped]
 
 
+def test_each_image_may_have_a_camera_of_its_own(tmp_path):
+    def write_camera(path, fx_px):
+        camera = {'fx_px': fx_px, 'fy_px': fx_px, 'cx_px': 1, 'cy_px': 1, 'width': 3, 'height': 3}
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(camera))
+
+    for name in 'ab':
+        write_image(tmp_path / f'rgb/{name}.png', gray(3, 3))
+        write_png16(tmp_path / f'depth/{name}.png', np.full((3, 3), 512))
+    write_camera(tmp_path / 'camera/a.json', 2)
+    first, second = Folder(tmp_path, domain='indoor'), Folder(tmp_path, domain='indoor')
+    assert first[0].camera.fx_px == 2
+    with pytest.raises(DatasetError, match=r'camera/b\.json: the file does not exist'):
+        second[1]
+    write_camera(tmp_path / 'camera.json', 3)
+    assert [sample.camera.fx_px for sample in Folder(tmp_path, domain='indoor')] == [2, 3]
+
+
 def test_images_are_turned_upright_by_their_exif_as_predict_turns_them(tmp_path):
     upright = np.zeros((16, 24, 3), np.uint8)
     upright[:8] = 255  # bright above

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import TrainingConfig
 from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process
+from zoedepth_ros.training.examples import Example, at_network_size
 from zoedepth_ros.training.loop import Progress
 from zoedepth_ros.training.run import train
 from zoedepth_ros.weights.errors import WeightsError
@@ -236,14 +238,29 @@ def test_a_run_that_starts_again_may_have_other_losses(tmp_path):
     assert float(row['log_error']) > 0
 
 
-def test_images_of_several_sizes_in_a_batch_are_refused(tmp_path):
-    values = recipe(tmp_path, stages=recipe(tmp_path)['stages'][:1])
+def test_a_batch_may_have_images_of_several_sizes(tmp_path):
+    values = recipe(tmp_path, stages=recipe(tmp_path)['stages'][1:])
     depth_m = tmp_path / 'outdoor' / 'depth' / '3.npy'
     np.save(depth_m, np.load(depth_m)[:, :64])
     image = tmp_path / 'outdoor' / 'rgb' / '3.png'
     cv2.imwrite(str(image), cv2.imread(str(image))[:, :64])
-    with pytest.raises(ValueError, match='one size, got 64 x 64 and 64 x 96 px'):
-        train(settings(TrainingConfig, values, 'test'), Process())
+    train(settings(TrainingConfig, values, 'test'), Process())
+    rows = list(csv.DictReader((tmp_path / 'out' / 'metric_losses.csv').open()))
+    assert rows
+    assert all(math.isfinite(float(row['loss'])) for row in rows)
+
+
+def test_ground_truth_at_network_size_keeps_its_values_and_its_unknown_pixels():
+    ground_truth_m = torch.arange(1.0, 25.0).reshape(1, 4, 6)
+    mask = ground_truth_m != 9.0
+    one = Example(torch.zeros(3, 2, 3), ground_truth_m, mask, torch.tensor(0), torch.tensor(1.0))
+    smaller = at_network_size(one)
+    # Pixel centres of the small map lie between pixels 0 and 1, 2 and 3, ... of the large one.
+    assert smaller.ground_truth_m.tolist() == [[[8.0, 10.0, 12.0], [20.0, 22.0, 24.0]]]
+    assert smaller.mask.all()
+    larger = at_network_size(one._replace(image=torch.zeros(3, 8, 12)))
+    assert (larger.ground_truth_m[0, ::2, 1::2] == ground_truth_m[0]).all()
+    assert larger.mask.logical_not().sum() == 4
 
 
 def test_a_damaged_image_is_named_by_a_process_that_loads_images(tmp_path):

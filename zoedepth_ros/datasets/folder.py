@@ -22,8 +22,9 @@ class Folder(DepthDataset):
     """`rgb/**/<name>.png|jpg` with `depth/**/<name>.png` (16 bits) or `.npy` [m].
 
     Depth 0 or NaN is unknown.  Images are rotated by their EXIF orientation, as by `zoedepth
-    predict`; depth belongs to the rotated image.  The optional file `camera.json` in the root
-    contains fx_px, fy_px, cx_px, cy_px, width and height of all images.
+    predict`; depth belongs to the rotated image.  Optional cameras: `camera/**/<name>.json` for
+    each image, otherwise `camera.json` in the root for all of them, with fx_px, fy_px, cx_px,
+    cy_px, width and height.
     """
 
     name = 'folder'
@@ -44,7 +45,8 @@ class Folder(DepthDataset):
         self.domain = domain
         self.steps_per_m = steps_per_m
         super().__init__(root, skip_damaged=skip_damaged)
-        self.camera = self._read_camera()
+        path = self.root / 'camera.json'
+        self.camera = self._read_camera(path) if path.is_file() else None
 
     def _find(self) -> list[Entry]:
         images = [
@@ -61,15 +63,19 @@ class Folder(DepthDataset):
         rgb = read_rgb(entry.image, self.name, upright=True)
         height, width = rgb.shape[:2]
         try:
-            camera = self.camera and self.camera.scaled_to(width, height)
+            camera = self._camera_of(entry.image)
+            camera = camera and camera.scaled_to(width, height)
         except CameraError as error:
-            raise DatasetError(self.name, entry.image, str(error), 'the camera.json') from error
+            raise DatasetError(self.name, entry.image, str(error), 'its camera') from error
         return self._sample(entry, rgb, self._read_depth(entry), camera)
 
-    def _read_camera(self) -> Intrinsics | None:
-        path = self.root / 'camera.json'
-        if not path.is_file():
-            return None
+    def _camera_of(self, image: Path) -> Intrinsics | None:
+        path = self.root / 'camera' / image.relative_to(self.root / 'rgb').with_suffix('.json')
+        if path.is_file() or ((self.root / 'camera').is_dir() and self.camera is None):
+            return self._read_camera(path)
+        return self.camera
+
+    def _read_camera(self, path: Path) -> Intrinsics:
         with reading(path, self.name, 'fx_px, fy_px, cx_px, cy_px, width, height'):
             camera = Intrinsics(**json.loads(path.read_text('utf-8')))
             refuse_impossible(camera, UNDISTORTED, 'the camera')

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from zoedepth_ros.geometry.canonical import focal_factor
@@ -35,9 +36,10 @@ class Example(NamedTuple):
     image: Tensor
     """Normalised image (3, h, w) at network size."""
     ground_truth_m: Tensor
-    """Ground truth (1, H, W) at the size of the data set [m]; 1 where unknown.
+    """Ground truth (1, H, W) [m]; 1 where unknown.
 
-    With a training camera, depth is divided by the focal factor of the image.
+    It has the size of the data set, or network size in a batch of images of several sizes.  With a
+    training camera, depth is divided by the focal factor of the image.
     """
     mask: Tensor
     """Pixels with known depth in range, (1, H, W)."""
@@ -75,17 +77,21 @@ class TrainingImages(Dataset[Example]):
         """Return a batch, or its error: a DataLoader changes errors that its processes raise."""
         try:
             examples = [self[draw] for draw in draws]
-            sizes = sorted({tuple(one.mask.shape[1:]) for one in examples})
-            if len(sizes) > 1:
-                found = ' and '.join(f'{height} x {width}' for height, width in sizes)
-                raise ValueError(
-                    f'{self.domains[draws[0].domain].dataset}: the images of a batch must have '
-                    f'one size, got {found} px (height x width): resize images and depth, or set '
-                    'batch_size: 1'
-                )
+            if len({one.mask.shape for one in examples}) > 1:
+                examples = [at_network_size(one) for one in examples]
         except (ValueError, OSError) as error:
             return error
         return Example(*default_collate(examples))
+
+
+def at_network_size(one: Example) -> Example:
+    """Resize ground truth and mask to network size, as a batch needs tensors of one size."""
+    size = one.image.shape[-2:]
+    maps = one.ground_truth_m, one.mask.float()
+    ground_truth_m, mask = (
+        F.interpolate(each[None], size, mode='nearest-exact')[0] for each in maps
+    )
+    return one._replace(ground_truth_m=ground_truth_m, mask=mask > 0)
 
 
 def depth_factor(sample: Sample, training_hfov_deg: float) -> float:
@@ -128,9 +134,6 @@ def example(
 ) -> Example:
     """Convert an image (H, W, 3) in [0, 1] and its depth (H, W) [m] to tensors."""
     image = preprocessing.to_network(torch.from_numpy(pixels).permute(2, 0, 1)[None])[0]
-    image_size = preprocessing.image_size
-    if domain.varied_cameras and depth_m.shape != image_size:  # a batch has one size
-        depth_m = cv2.resize(depth_m, image_size[::-1], interpolation=cv2.INTER_NEAREST)
     ground_truth_m = torch.from_numpy(np.ascontiguousarray(depth_m))[None]
     mask = (ground_truth_m > domain.min_depth_m) & (ground_truth_m < domain.max_depth_m)
     known_m = torch.where(mask, ground_truth_m / factor, 1.0)
