@@ -238,6 +238,19 @@ def test_a_run_that_starts_again_may_have_other_losses(tmp_path):
     assert float(row['log_error']) > 0
 
 
+def test_an_interrupted_restart_is_not_resumed_from_the_earlier_run(tmp_path):
+    stage = {**recipe(tmp_path)['stages'][0], 'steps': 2}
+    run(tmp_path, stages=[stage])
+    config = settings(TrainingConfig, recipe(tmp_path, stages=[stage], seed=6), 'test')
+    interrupted = Recorder()
+    interrupted.step = lambda values: os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, Process(), restart=True, progress=interrupted)
+    resumed = Recorder()
+    train(config, Process(), progress=resumed)
+    assert resumed.started == [('relative', 0, 2)]
+
+
 def test_a_batch_may_have_images_of_several_sizes(tmp_path):
     values = recipe(tmp_path, stages=recipe(tmp_path)['stages'][1:])
     depth_m = tmp_path / 'outdoor' / 'depth' / '3.npy'

@@ -21,7 +21,7 @@ from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.model.router import EncoderLayer
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.average import WeightAverage
-from zoedepth_ros.training.checkpoint import TrainingState, save_state
+from zoedepth_ros.training.checkpoint import FILE_NAME, TrainingState, save_state
 from zoedepth_ros.training.config import StageConfig, TrainingConfig
 from zoedepth_ros.training.curves import Curves
 from zoedepth_ros.training.distributed import Process
@@ -143,6 +143,8 @@ class StageLoop:
     def run(self) -> None:
         """Train to the end of the stage; the model then has the averaged weights, if enabled."""
         if self.process.leads:
+            if self.number == self.step == 0:  # with --restart, of the earlier run
+                (self.folder / FILE_NAME).unlink(missing_ok=True)
             self.loss_curve.cut(self.step)
             self.score_curve.cut(self.step)
         self.progress.start(self.stage.name, self.step, self.total)
