@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from zoedepth_ros.training.losses import (
+    LARGEST_RATIO,
+    abs_rel,
     gradient_term,
     log_error,
     normalised,
@@ -165,3 +167,22 @@ def test_log_error_is_the_mean_distance_of_logarithms_inside_the_mask():
     mask = image([1, 1], [1, 0]).bool()
     assert log_error(depth, ground_truth, mask).item() == pytest.approx(3 / 3, 1e-5)
     assert log_error(depth, ground_truth, torch.zeros_like(mask)).item() == 0.0
+
+
+def test_abs_rel_is_the_mean_relative_distance_inside_the_mask():
+    ground_truth = image([2, 4], [1, 1])
+    depth = image([3, 1], [1, 100])
+    mask = image([1, 1], [1, 0]).bool()
+    assert abs_rel(depth, ground_truth, mask).item() == pytest.approx((0.5 + 0.75) / 3, 1e-5)
+    assert abs_rel(depth, ground_truth, torch.zeros_like(mask)).item() == 0.0
+
+
+def test_abs_rel_increases_with_the_logarithm_above_the_largest_ratio():
+    ratio = torch.tensor([[[[0.999 * LARGEST_RATIO, 3 * LARGEST_RATIO, 1e30]]]])
+    log_ratio = ratio.log().requires_grad_()
+    total = 3 * abs_rel(log_ratio.exp(), torch.ones_like(ratio), ratio > 0)
+    total.backward()
+    expected = [0.999 * LARGEST_RATIO, LARGEST_RATIO, LARGEST_RATIO]
+    assert log_ratio.grad.flatten().tolist() == pytest.approx(expected, 1e-4)
+    beyond = LARGEST_RATIO * (math.log(3) + math.log(1e30 / LARGEST_RATIO))
+    assert total.item() == pytest.approx(2.999 * LARGEST_RATIO - 3 + beyond, 1e-4)

@@ -23,9 +23,7 @@ from zoedepth_ros.synthetic.primitives import (
     Surface,
 )
 from zoedepth_ros.synthetic.scene import random_effects, random_view, render_sample
-from zoedepth_ros.synthetic.tables import random_table
 from zoedepth_ros.synthetic.tracks import random_track
-from zoedepth_ros.synthetic.workplaces import random_workplace
 from zoedepth_ros.synthetic.world import Pose, View, World
 
 ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.3, 3.3)
@@ -33,21 +31,17 @@ ASPECT_RATIOS = (4 / 3, 4 / 3, 4 / 3, 16 / 9, 16 / 9, 3 / 2, 1.0, 3 / 4, 2.2, 3.
 DIAGONAL_DEG = (38.0, 118.0)
 """Field of view along the diagonal [deg]."""
 LONG_LENS_DEG = (30.0, 56.0)
-"""The same for half of the close-up views and tables [deg]."""
-TABLE_SHARE = 0.3
-"""Share of indoor scenes with a table full of things in the middle."""
-WORKPLACE_SHARE = 0.3
-"""Share of indoor scenes with a crate, a shelf compartment or a work table close to the camera."""
+"""The same for half of the close-up views [deg]."""
 TRACK_SHARE = 0.3
 """Share of outdoor scenes outside a town."""
 BONNET_SHARE = 0.25
 """Share of streets seen from above 1.2 m that show the bonnet of the car with the camera."""
 CLOSE_SHARE = 0.4
-"""Share of close-up views among the other indoor scenes: floors, walls, shelves."""
+"""Share of close-up views among indoor scenes: floors, walls, shelves."""
 CLOSE_M = (0.35, 2.6)
 """Distance of a close-up camera to its target [m]."""
 DEFOCUS_SHARE = 0.4
-"""Share of close-up views and tables with a lens that is sharp at one depth only."""
+"""Share of close-up views with a lens that is sharp at one depth only."""
 DEFOCUS_PX = (1.0, 5.0)
 """Blur of what is infinitely far through such a lens [px]."""
 
@@ -62,20 +56,17 @@ def varied_scene(domain: str, seed: int, pixels: int, textures: Textures | None 
     height = max(32, round(math.sqrt(pixels / aspect)))
     width = round(height * aspect)
     kind = scene_kind(domain, dice)
-    is_near = kind in ('table', 'workplace', 'close')
+    is_near = kind == 'close'
     span_deg = LONG_LENS_DEG if is_near and dice.coin(0.5) else DIAGONAL_DEG
     low, high = (math.log(math.tan(math.radians(a / 2))) for a in span_deg)
     half_diagonal = math.exp(dice.between(low, high))  # in focal lengths
     half_width = half_diagonal * aspect / math.hypot(aspect, 1.0)
     hfov_rad = 2.0 * math.atan(half_width)
-    if kind in MAKERS:
-        view = View(*MAKERS[kind](dice), hfov_rad, domain, random_effects(dice, seed))
+    if kind == 'track':
+        view = View(*random_track(dice), hfov_rad, domain, random_effects(dice, seed))
     else:
         view = replace(random_view(domain, seed), hfov_rad=hfov_rad)
-    if kind == 'close':
-        view = close_view(view, dice)
-    elif kind not in ('table', 'workplace'):
-        view = replace(view, pose=varied_pose(view, dice))
+    view = close_view(view, dice) if is_near else replace(view, pose=varied_pose(view, dice))
     if domain == 'outdoor' and view.pose.z_m > 1.2 and dice.coin(BONNET_SHARE):
         view = replace(view, world=with_bonnet(view.world, view.pose, dice))
     if textures is not None:
@@ -100,19 +91,10 @@ def defocused(sample: Sample, dice: Dice) -> Sample:
     return replace(sample, rgb=np.rint(rgb).astype(np.uint8))
 
 
-MAKERS = {'table': random_table, 'workplace': random_workplace, 'track': random_track}
-"""Kind of scene -> what draws its world and a place of the camera."""
-
-
 def scene_kind(domain: str, dice: Dice) -> str:
-    """Return a random kind: a key of MAKERS, 'close', or 'plain', a scene as for evaluation."""
+    """Return a random kind: 'track', 'close', or 'plain', a scene as for evaluation."""
     if domain == 'outdoor':
         return 'track' if dice.coin(TRACK_SHARE) else 'plain'
-    which = dice.random()
-    if which < TABLE_SHARE:
-        return 'table'
-    if which < TABLE_SHARE + WORKPLACE_SHARE:
-        return 'workplace'
     return 'close' if dice.coin(CLOSE_SHARE) else 'plain'
 
 

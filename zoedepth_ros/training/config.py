@@ -174,6 +174,8 @@ class StageConfig:
     log_error_weight: float = 0.0
     """Weight of the mean logarithmic error in a metric stage, in addition to SILog (not in the
     paper)."""
+    abs_rel_weight: float = 0.0
+    """Weight of AbsRel in a metric stage, in addition to SILog (not in the paper)."""
     router_weight: float = 100.0
     """Weight of the router's loss in a metric stage."""
     router_dropout: float = 0.1

@@ -6,6 +6,7 @@ that the loss does not depend on the split of a batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -16,6 +17,9 @@ from zoedepth_ros.training.distributed import sum_over_processes
 
 SILOG_EPSILON = 1e-7
 """Added to both depths before the logarithm [m]."""
+
+LARGEST_RATIO = 4.5
+"""Predicted depth over ground truth above which `abs_rel` increases with the logarithm only."""
 
 SCALES = 4
 """Resolutions at which differences of neighbouring residuals count (MiDaS)."""
@@ -59,9 +63,26 @@ def log_error(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
     It approximates AbsRel for small errors, and is less sensitive to large errors than SILog.
     """
     with torch.autocast(depth_m.device.type, enabled=False):
+        return mean_over_processes(log_difference(depth_m, ground_truth_m, mask).abs())
+
+
+def abs_rel(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of |depth / ground truth - 1|; arguments as of si_log.
+
+    Where the scale is ambiguous, it favours the smaller depth, as the measure AbsRel does.  Above
+    LARGEST_RATIO it increases with the logarithm only, so that its gradient is limited.
+    """
+    with torch.autocast(depth_m.device.type, enabled=False):
         difference = log_difference(depth_m, ground_truth_m, mask)
-        count = sum_over_processes(mask.sum().float())
-        return sum_over_processes(difference.abs().sum()) / count.clamp(min=1.0)
+        limit = math.log(LARGEST_RATIO)
+        above = LARGEST_RATIO * (difference - limit).relu()
+        return mean_over_processes((difference.clamp(max=limit).exp() - 1.0 + above).abs())
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """Return the mean of the values of all processes; 0 without any."""
+    count = sum_over_processes(values.new_tensor(float(values.numel())))
+    return sum_over_processes(values.sum()) / count.clamp(min=1.0)
 
 
 def router_loss(logits: Tensor, head: int) -> Tensor:

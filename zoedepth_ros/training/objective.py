@@ -9,7 +9,13 @@ from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.distributed import sum_over_processes
 from zoedepth_ros.training.examples import Example
-from zoedepth_ros.training.losses import log_error, router_loss, scale_and_shift_invariant, si_log
+from zoedepth_ros.training.losses import (
+    abs_rel,
+    log_error,
+    router_loss,
+    scale_and_shift_invariant,
+    si_log,
+)
 
 SIGN_WEIGHT = 1.0
 """Weight of the penalty on negative relative depth; a constant map has a loss of about 1."""
@@ -38,6 +44,9 @@ def stage_losses(output: Prediction, batch: Example, stage: StageConfig) -> dict
     if stage.log_error_weight > 0:
         parts['log_error'] = log_error(output.depth_m, *known)
         total = total + stage.log_error_weight * parts['log_error']
+    if stage.abs_rel_weight > 0:
+        parts['abs_rel'] = abs_rel(output.depth_m, *known)
+        total = total + stage.abs_rel_weight * parts['abs_rel']
     if output.router_logits is not None:
         head = int(batch.head.flatten()[0])
         parts['router'] = router_loss(output.router_logits, head)
