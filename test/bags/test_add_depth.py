@@ -446,6 +446,21 @@ def test_recorded_transforms_stay_as_they_are_when_stopped_work_is_resumed(tmp_p
         target.unlink()
 
 
+def test_the_scan_of_a_second_camera_is_resumed_beside_that_of_the_first(tmp_path):
+    rear = [bags.image(bags.rgb_image(n), 10**18 + n * 10**8, '/rear/image') for n in range(4)]
+    messages = sorted([*bags.drive(4), *rear], key=lambda message: message.time_ns)
+    source = bags.write_mcap(tmp_path / 'in.mcap', messages)
+    options = {'scan_enabled': True, 'camera_hfov_rad': 1.2}
+    convert(source, tmp_path / 'first.mcap', image=bags.IMAGE, **options)
+    options |= {'image': '/rear/image', 'depth_topic': '/rear/depth/image'}
+    convert(tmp_path / 'first.mcap', tmp_path / 'whole.mcap', **options)
+    whole = (tmp_path / 'whole.mcap').read_bytes()
+    partial_path(tmp_path / 'out.mcap').write_bytes(whole)
+    report = convert(tmp_path / 'first.mcap', tmp_path / 'out.mcap', **options)
+    assert (report.depths, report.reused) == (4, 4)
+    assert (tmp_path / 'out.mcap').read_bytes() == whole
+
+
 def test_a_scan_of_images_without_a_frame_has_no_transform_and_that_is_reported(tmp_path):
     rgb = bags.rgb_image(1)
     kind = bags.STORE.types['sensor_msgs/msg/Image']

@@ -137,7 +137,8 @@ def output_channels(
     qos = _reliable(next(c.qos for c in summary.channels if c.topic == like))
     channels = {name: _described(topic, _TYPES[name], qos) for name, topic in topics.items()}
     if outputs.SCAN in channels:  # unlike any channel that the recording may have there
-        channels[TF] = _described(TF, TF_MESSAGE, qos, ('zoedepth_ros', 'frames of scans'))
+        frames = f'frames of {topics[outputs.SCAN]}'
+        channels[TF] = _described(TF, TF_MESSAGE, qos, ('zoedepth_ros', frames))
     return channels
 
 
