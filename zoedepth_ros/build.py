@@ -76,7 +76,8 @@ def build_predictor(
     if config.backbone.only_size and preprocessing != 'metric':
         raise ValueError(
             f'preprocessing {preprocessing!r} keeps the aspect ratio, but {model} takes '
-            f"{size[0]} x {size[1]} px (height x width) only: use preprocessing 'metric'"
+            f"{size[0]} x {size[1]} px (height x width) only: use preprocessing 'metric' "
+            '(parameter of the node: pad_input false)'
         )
     with named_failures(where):  # a seed is set on CUDA devices too
         loaded = build_network(config, source)

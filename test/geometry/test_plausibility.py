@@ -159,7 +159,7 @@ DOUBTFUL = {
     ),
     'a pincushion of no lens': (
         calibration(500.0, 500.0, 320.0, 240.0, 640, 480, d=[50.0, 0.0, 0.0, 0.0, 0.0]),
-        'narrower by more than [67].%',
+        'narrower by up to [67].% .tangent',
     ),
     'numbers of plumb_bob called fisheye': (
         calibration(458.0, 457.0, 367.0, 248.0, 752, 480, model='equidistant',

@@ -130,7 +130,8 @@ def test_values_that_are_not_finite_are_an_error():
 
 def test_a_file_of_somebody_else_is_refused():
     with pytest.raises(
-        ValueError, match='not one of `zoedepth export`, because it lacks height, width, model'
+        ValueError,
+        match='`zoedepth export` did not write .* its metadata lack height, width, model',
     ):
         ExportedPredictor(SimpleNamespace(metadata={}), 'other.onnx')
 

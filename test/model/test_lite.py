@@ -58,7 +58,7 @@ def test_tensors_of_another_network_are_refused_by_name():
     wrong['theirs.conv_stem.weight'] = torch.zeros(1)
     with pytest.raises(
         ValueError,
-        match=r'conv_stem\.weight has the shape \(1,\), expected that of conv_stem',
+        match=r'conv_stem\.weight with the shape \(1,\) is in the place of conv_stem\.weight with',
     ):
         in_order(wrong, network)
 

@@ -32,9 +32,9 @@ def test_torch_runs_unless_another_runtime_is_configured_or_the_file_is_for_one(
     [
         ({}, 'backend onnxruntime needs a file of `zoedepth export` as weights'),
         ({'weights': '/nowhere/file.onnx'}, 'there is no file /nowhere/file.onnx'),
-        ({'flip_augmentation': True}, 'flip_augmentation needs backend torch'),
-        ({'optimization': 'compile'}, 'optimization needs backend torch'),
-        ({'pad_input': True}, 'pad_input needs backend torch'),
+        ({'flip_augmentation': True}, 'flip_augmentation must be false with backend onnx'),
+        ({'optimization': 'compile'}, 'optimization must be auto .* values need backend torch'),
+        ({'pad_input': True}, 'pad_input must be false with backend onnxruntime'),
     ],
 )
 def test_what_an_exported_file_cannot_do_is_refused(changes, message):

@@ -305,7 +305,8 @@ def test_superseded_images_are_no_fault_even_beside_real_ones():
     assert diagnose(statistics).level == OK
     statistics.note_drop('too old')
     assert diagnose(statistics).message == (
-        '1% of the images of the last second were dropped, mostly for this reason: too old'
+        '1% of the images of the last second were dropped or lack an output, mostly for this '
+        'reason: too old'
     )
 
 

@@ -264,6 +264,12 @@ def test_the_variant_of_our_own_tensors_is_told_from_their_names(architecture: s
 
 def test_tensors_of_something_else_are_named() -> None:
     with pytest.raises(
-        WeightsError, match=r'not a network of this package, because it contains .*fc\.bias'
+        WeightsError,
+        match=r'no tensors of a backbone of this package; its first tensors are fc\.bias, layer1',
     ):
         detect_variant({'fc.bias': (1000,), 'layer1.conv.weight': (3, 3)})
+
+
+def test_a_file_without_tensors_is_refused_as_such() -> None:
+    with pytest.raises(WeightsError, match='^the file has no tensors$'):
+        detect_variant({})

@@ -372,8 +372,10 @@ def _decompressed(chunk: Any) -> bytes:
     if not chunk.compression:
         return bytes(chunk.data)
     if chunk.uncompressed_size > _MOST_CHUNK_BYTES:
-        size = f'{chunk.uncompressed_size:,} bytes, more than {_MOST_CHUNK_BYTES:,}'
-        raise _BrokenError(f'a chunk would decompress to {size}')
+        raise _BrokenError(
+            f'a chunk would decompress to {chunk.uncompressed_size:,} bytes, more than the limit '
+            f'of {_MOST_CHUNK_BYTES:,} bytes'
+        )
     if chunk.compression not in ('zstd', 'lz4'):
         name = quoted(chunk.compression)
         raise _BrokenError(f'a chunk is compressed with {name}, expected lz4 or zstd')

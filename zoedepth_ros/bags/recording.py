@@ -315,7 +315,10 @@ def _unpacked_message(file: Path, message: Message, damage: Damage) -> Iterator[
     try:
         size = zstandard.frame_content_size(message.data)
         if size > _MOST_MESSAGE_BYTES:
-            raise zstandard.ZstdError(f'the message would decompress to {size:,} bytes')
+            raise zstandard.ZstdError(
+                f'the message would decompress to {size:,} bytes, more than the limit of '
+                f'{_MOST_MESSAGE_BYTES:,} bytes'
+            )
         yield message._replace(data=zstandard.decompress(message.data))
     except zstandard.ZstdError as error:
         topic = message.channel.topic

@@ -184,8 +184,8 @@ def load_weights(model: Any, state_dict: dict[str, Tensor], config: ModelConfig)
     if missing - unused or wrong:
         some = ', '.join(sorted([*wrong, *(missing - unused)])[:2])
         raise ValueError(
-            f'the library transformers has no network like {config.name}, or its tensors have '
-            f'other names than in releases 4 and 5 ({some}, …)'
+            f'the library transformers has no network like {config.name}, or it is neither '
+            f'release 4 nor 5: these tensors of the two networks do not match: {some}, …'
         )
     model.load_state_dict(renamed, strict=False)
 

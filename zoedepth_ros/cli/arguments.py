@@ -50,7 +50,7 @@ def add_network_options(
         '--weights',
         metavar='FILE',
         help="Weights file of the model, or 'random' for tests without real depth (default: the "
-        'released weights, downloaded once).',
+        'weights in this package, or else the released weights, downloaded once).',
     )
     add('--device', default=default('auto'), help=DEVICE)
     add(

@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--depth-topic',
         metavar='TOPIC',
-        help='New topic of the depth images; the other new topics have the same namespace '
+        help='New topic of the depth images, which determines the other new topics: '
+        '/front/depth/image gives /front/depth/points, /front/domain and /front/scan '
         '(default: /depth/image).',
     )
     add_network_options(parser)

@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--weights',
         default=AUTO,
         metavar='FILE',
-        help="Weights file of the model; '' uses the released weights, 'random' makes "
-        "well-conditioned random weights. 'auto' uses the weights in this package, or "
-        'random weights for a network whose weights are not in the package (default: '
-        '%(default)s).',
+        help="Weights file of the model. 'random' makes random weights with which every part of "
+        "the network affects the output. '' uses the weights in this package, or else the "
+        "released weights, downloaded once. 'auto' uses the weights in this package, or else "
+        'random weights (default: %(default)s).',
     )
     add('--device', default=AUTO, help=DEVICE)
     add(
@@ -87,9 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=RUNTIMES_TOO,
         default='',
         choices=(RUNTIMES_TOO, RUNTIMES_ONLY),
-        help='For the part network: measure ONNX Runtime and OpenVINO too, if they are installed, '
-        'or only these. The command first exports the network to the temporary folder; '
-        'ZoeD_M12_NK takes 2.3 GB of disk space, 8 GB of memory and two minutes on two cores.',
+        help="For the part network: 'too' (also the meaning of the option without a value) adds "
+        "ONNX Runtime and OpenVINO, if they are installed; 'only' measures nothing else. The "
+        'command first exports the network to the temporary folder; ZoeD_M12_NK takes 2.3 GB of '
+        'disk space, 8 GB of memory and two minutes on two cores.',
     )
     add('--json', metavar='FILE', help='JSON file that all results are written to.')
 

@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=box_px,
         metavar='L,T,R,B',
         help='Left, top, right and bottom of the target in the image [px] (default: the middle '
-        'tenth of the image).',
+        'tenth of width and height).',
     )
     add_calibration_option(parser)
     add(
@@ -166,8 +166,8 @@ def _check(args: argparse.Namespace, settings: PipelineSettings) -> None:
     is_known = settings.camera_hfov_rad or args.calibration
     if not is_known and (args.camera_height is not None or corrected):
         raise ValueError(
-            '--camera-height and --focal-correction need the field of view of the camera: give '
-            '--hfov or --calibration'
+            '--camera-height, --focal-correction scale and --focal-correction warp need the field '
+            'of view of the camera: give --hfov or --calibration'
         )
     if args.distance is None:
         refuse_idle(args, ['box'], 'needs --distance')

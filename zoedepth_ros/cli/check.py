@@ -47,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_OUT,
         help='Image file that shows the depth in colours (default: %(default)s).',
     )
-    add('--strict', action='store_true', help='Exit with code 1 also for doubtful results.')
+    add(
+        '--strict',
+        action='store_true',
+        help='Exit with code 1 also if a result is DOUBT, not only if one is BROKEN.',
+    )
 
 
 def run(args: argparse.Namespace) -> int:

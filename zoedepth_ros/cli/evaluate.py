@@ -67,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--focal-correction',
         default='auto',
         choices=('auto', 'off'),
-        help='auto multiplies depth by the focal length of the image divided by the focal length '
-        'of the training camera, if both focal lengths are known; off does not (default: '
+        help='auto corrects depth for the focal length if those of the camera and of the training '
+        'camera are known, as the parameter focal_correction of the node; off does not (default: '
         '%(default)s).',
     )
     add(

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--weights',
         metavar='FILE',
         help="Weights file of the model, or 'random' for tests without real depth (default: the "
-        'released weights, downloaded once).',
+        'weights in this package, or else the released weights, downloaded once).',
     )
     add(
         '--head',
@@ -70,8 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--max-deviation',
         type=positive,
         metavar='X',
-        help='Largest difference between the depth of the new file and the depth of torch, '
-        f'relative to the mean depth, for 999 of 1000 pixels (default: {MAX_DEVIATION}).',
+        help='For onnx: largest difference between the depth of the new file and the depth of '
+        'torch, relative to the mean depth, for 999 of 1000 pixels. With a larger difference no '
+        f'file is written (default: {MAX_DEVIATION}).',
     )
 
 

@@ -195,8 +195,9 @@ def _of_distortion(fields: CalibrationFields, camera: CameraModel, name: str) ->
     spread = float(np.nanmin(np.linalg.norm(rays, axis=-1) / straight, initial=np.inf))
     if lens != EQUIDISTANT and spread < LEAST_SPREAD:
         yield (
-            f'the distortion ({lens}) makes the field of view narrower by more than '
-            f'{1.0 - spread:.0%}: does D belong to this camera?'
+            f'the distortion ({lens}) makes the field of view narrower by up to '
+            f'{1.0 - spread:.0%} (tangent of the angle to the optical axis): does D belong to '
+            'this camera?'
         )
 
 

@@ -185,7 +185,7 @@ def expected_contract(path: Path) -> str:
     """Return where a contract is expected, and which file beside it looks like one."""
     names = (f'{path.stem}.yaml', f'{path.stem}.yml', f'{path.name}.yml')
     unread = [name for name in names if path.with_name(name).is_file()]
-    hint = f' ({unread[0]} is another name)' if unread else ''
+    hint = f' ({unread[0]} exists, but a file of this name is not read)' if unread else ''
     return f'expected metadata {KEY!r} or {contract_file(path)}{hint}'
 
 
@@ -202,7 +202,10 @@ def _parsed(text: str, source: str) -> Contract:
     except ContractError as error:
         raise ContractError(f'{source}: {error}') from None
     except (ValueError, yaml.YAMLError) as error:
-        raise ContractError(f'{source}: the contract is not YAML: {error}') from error
+        raise ContractError(
+            f'{source}: the contract (description of inputs and outputs, see '
+            f'docs/other_networks.md) is not YAML: {error}'
+        ) from error
 
 
 def parse_contract(content: Any) -> Contract:

@@ -129,8 +129,8 @@ def decode_image(data: bytes) -> NDArray[Any]:
         raise ImageFileError('the image is cut off: its last rows are missing')
     if pixels.dtype not in (np.uint8, np.uint16):
         raise DepthFileError(
-            f'the values of the image are {pixels.dtype}, as of depth: expected 8 or 16 bits per '
-            'value'
+            f'the values of the image are {pixels.dtype}, so it is probably depth: expected 8 or '
+            '16 bits per value'
         )
     return pixels
 

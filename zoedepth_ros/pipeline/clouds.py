@@ -35,9 +35,8 @@ CALIBRATION_RATE_HZ = 2.0
 MOST_OF = 0.9  # of scan.range_max: a smaller measured range is worth a notice
 NO_GROUND = 'no ground'
 NO_GROUND_MESSAGE = (
-    'no ground plane is visible, so depth/points/obstacles and a scan with scan.mode '
-    "'height' are not published; set camera.height and camera.pitch to define the "
-    'ground plane'
+    "no ground plane is visible, so the clouds depth/points/* and a scan with scan.mode 'height' "
+    'are not published; set camera.height and camera.pitch to define the ground plane'
 )
 
 Map = NDArray[np.float32]

@@ -107,7 +107,8 @@ class PipelineSettings:
         'odom',
         'TF frame, such as odom, in which the pose of the camera does not jump. The poses in '
         "this frame are used by scale.source 'motion' to triangulate image corners, and by "
-        "scale.shape 'curve' to move the sensor's points of the last second to the newest image.",
+        "scale.shape 'curve' to transform the points of reference/scan or reference/points of the "
+        'last second to the newest image.',
         changeable='inactive',
     )
     scale_max_rate: float = parameter(
@@ -130,10 +131,11 @@ class PipelineSettings:
         'focal_correction',
         'auto',
         'How depth is corrected when the focal length of the camera differs from that of the '
-        "training camera. 'scale' multiplies depth by the ratio of the two focal lengths "
-        "(camera / training camera). 'warp' resamples the image to the view of the training "
-        "camera. 'auto' is 'scale' if the weights file states the training camera and "
-        "camera_info is received, else 'off'.",
+        "training camera. 'scale' multiplies depth by fy / image height of the camera, divided by "
+        'fy / image height of the training camera; focal_exponent in the weights file weakens '
+        "ratios above 1.4. 'warp' resamples the image to the view of the training camera. 'auto' "
+        "is 'scale' if the training camera is known (from the weights file or "
+        "camera.training_hfov) and the camera too (from camera_info or camera.hfov), else 'off'.",
         choices=('auto', 'off', 'scale', 'warp'),
     )
     # ---- filters ---------------------------------------------------------------------------
@@ -160,8 +162,9 @@ class PipelineSettings:
         'filter.sky',
         True,
         'Set pixels of the sky to +Inf in depth/image. Sky is what is far, above the horizon, '
-        'smooth and connected to the upper edge of the image. The filter needs the outdoor '
-        'head, or a network that outputs the sky.',
+        'smooth and connected to the upper edge of the image. The filter works while the outdoor '
+        'head is in use and the camera is known (camera_info or camera.hfov), or with a network '
+        'that outputs the sky.',
     )
     filter_flicker: bool = parameter(
         'filter.flicker',
@@ -212,8 +215,9 @@ class PipelineSettings:
     obstacles_min_height_m: float = parameter(
         'obstacles.min_height',
         0.10,
-        'Points up to this height [m] above the ground plane belong to depth/points/ground; '
-        'higher points belong to depth/points/obstacles.',
+        'Height [m] above or below the ground plane, near the camera, up to which points belong '
+        'to depth/points/ground; obstacles.ground_slope increases this limit with distance. '
+        'Higher points belong to depth/points/obstacles, up to obstacles.max_height.',
         limits=(0.0, 10.0),
     )
     obstacles_ground_slope: float = parameter(
@@ -236,15 +240,15 @@ class PipelineSettings:
         'obstacles.max_range',
         5.0,
         'Largest horizontal distance [m] from the camera of the points in depth/points/ground '
-        'and depth/points/obstacles. The rays of depth/points/clearing end at this distance.',
+        'and depth/points/obstacles, and of the ends of the rays in depth/points/clearing.',
         limits=(0.1, MAX_RANGE_M),
     )
     obstacles_clearing_margin_m: float = parameter(
         'obstacles.clearing_margin',
         0.15,
-        'Distance [m] from obstacles at which the rays of depth/points/clearing end; use the '
-        'height of a voxel of the costmap. With 0.0 depth/points/clearing has only the rays '
-        'that meet nothing up to obstacles.max_range.',
+        'A ray of depth/points/clearing that passes an obstacle within this distance [m] ends '
+        'beside the obstacle; use the height of a voxel of the costmap. With 0.0 '
+        'depth/points/clearing has only the rays that meet nothing up to obstacles.max_range.',
         limits=(0.0, 1.0),
     )
     # ---- cliffs ----------------------------------------------------------------------------
@@ -359,8 +363,8 @@ class PipelineSettings:
     camera_hfov_rad: float = parameter(
         'camera.hfov',
         0.0,
-        'Horizontal field of view of the camera [rad], used while no camera_info arrives. '
-        'With 0.0, clouds and the scan are published only with camera_info.',
+        'Horizontal field of view of the camera [rad], used while there is no usable '
+        'camera_info. With 0.0, clouds and the scan are published only with a usable camera_info.',
         limits=(0.0, 3.0),
         check=_why_no_field_of_view,
     )
@@ -408,7 +412,8 @@ class PipelineSettings:
     camera_training_hfov_rad: float = parameter(
         'camera.training_hfov',
         0.0,
-        'Horizontal field of view of the training camera [rad], used by focal_correction. 0.0 '
+        'Horizontal field of view of the training camera [rad], for images with the aspect ratio '
+        '4:3, used by focal_correction. 0.0 '
         'uses the value in the weights file or, if the file has no value, the camera of NYU '
         'Depth v2 for the indoor head and the camera of KITTI for the outdoor head.',
         limits=(0.0, 3.0),
@@ -419,8 +424,8 @@ class PipelineSettings:
         'auto',
         "Whether images are rectified. 'rectified' uses the matrix P of camera_info, 'raw' "
         "uses K and D. 'auto' is 'rectified' if D is 0 and P equals K, and 'raw' if D and P "
-        'are 0. Otherwise the name of the image topic decides: image_rect is rectified, '
-        'image_raw is raw.',
+        'are 0. Otherwise images are rectified if the name of their topic contains a word such as '
+        'rect, as in image_rect, and raw with any other name.',
         choices=CHOICES,
     )
     camera_bits: int = parameter(

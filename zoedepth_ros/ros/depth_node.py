@@ -225,7 +225,7 @@ class DepthNode(LifecycleNode):
             stream.cleanup()
 
     def _on_work_failed(self, error: Exception) -> None:
-        self._warn(f'images are lost: {describe(error)}')
+        self._warn(f'images were dropped, because their processing failed: {describe(error)}')
 
     def _recover(self) -> bool | None:
         return None if self._predictor is None else self._predictor.recover()

@@ -46,7 +46,10 @@ def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
         ('optimization', AUTO),
     ):
         if getattr(settings, name) != plain:
-            raise ValueError(f'{name} needs backend {TORCH}, got {settings.backend}')
+            raise ValueError(
+                f'{name} must be {str(plain).lower()} with backend {settings.backend}: other '
+                f'values need backend {TORCH}'
+            )
     return open_exported(
         settings.weights,
         settings.backend,

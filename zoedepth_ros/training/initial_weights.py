@@ -70,8 +70,8 @@ def in_order(weights: Mapping[str, Tensor], network: nn.Module) -> dict[str, Ten
         expected = network.state_dict()[ours].shape
         if tensor.shape != expected or theirs.rpartition('.')[2] != ours.rpartition('.')[2]:
             raise ValueError(
-                f'{theirs} has the shape {tuple(tensor.shape)}, expected that of {ours}, '
-                f'{tuple(expected)}: the weights are of another network'
+                f'{theirs} with the shape {tuple(tensor.shape)} is in the place of {ours} with '
+                f'the shape {tuple(expected)}: the weights are of another network'
             )
         renamed[ours] = tensor
     return renamed

@@ -134,9 +134,11 @@ def detect_variant(shapes: Mapping[str, tuple[int, ...]]) -> Variant:
         raise WeightsError(
             'a tensor from which the size of the network is read is missing or has no dimensions'
         ) from error
-    some = ', '.join(sorted(shapes)[:3]) or 'nothing'
+    some = ', '.join(sorted(shapes)[:3])
     raise WeightsError(
-        f'the file is not a network of this package, because it contains the tensors {some} …'
+        f'the file has no tensors of a backbone of this package; its first tensors are {some}'
+        if some
+        else 'the file has no tensors'
     )
 
 

@@ -78,8 +78,8 @@ def open_exported(
             predictor = ExportedPredictor(session, origin)
         except ValueError as error:
             raise ValueError(
-                f'{error}; a network that `zoedepth export` did not write needs a contract: '
-                f'{expected_contract(file)}'
+                f'{error}; a network of others needs a contract (description of its inputs and '
+                f'outputs): {expected_contract(file)}'
             ) from error
         own_size = predictor.size
     else:
@@ -108,7 +108,10 @@ def open_foreign(path: str, backend: str, *, device: str = AUTO) -> ForeignPredi
     file, session = _opened(path, backend, device, AUTO)
     contract = read_contract(file, session.metadata)
     if contract is None:
-        raise ValueError(f'{file} has no contract: {expected_contract(file)}')
+        raise ValueError(
+            f'{file} has no contract (description of its inputs and outputs): '
+            f'{expected_contract(file)}'
+        )
     return ForeignPredictor(session, contract, f'{file} ({backend})')
 
 
@@ -135,7 +138,7 @@ class ExportedPredictor(SingleImagePredictor):
         lacks = [name for name in ('height', 'width', 'model', 'head') if name not in about]
         if lacks:
             raise ValueError(
-                f'{origin}: the file is not one of `zoedepth export`, because it lacks '
+                f'{origin}: `zoedepth export` did not write this file, because its metadata lack '
                 f'{", ".join(lacks)}'
             )
         sides = [about['height'], about['width']]

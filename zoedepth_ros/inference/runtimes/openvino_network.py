@@ -213,7 +213,7 @@ def _checked(
 
 def _convert(model: ZoeDepth, size: tuple[int, int], path: Path, source: str) -> None:
     """Write the network as a file of OpenVINO, in float32 for all heads."""
-    _logger.info(f'{model.config.name} is converted for OpenVINO, which takes seconds')
+    _logger.info(f'converting {model.config.name} for OpenVINO, which takes some seconds')
     library, jit = import_openvino(), cast(Any, torch.jit)
     graph = FixedGraph(model.eval().requires_grad_(False), model.config.head_names, size).eval()
     with warnings.catch_warnings(), torch.no_grad():

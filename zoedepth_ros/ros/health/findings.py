@@ -66,8 +66,8 @@ def _drops(before: Counts, now: Counts, at: NodeSettings) -> list[Finding]:
         return []
     share = dropped / max(now[0] - before[0], dropped)
     message = (
-        f'{share:.0%} of the images of the last second were dropped, mostly for this reason: '
-        f'{max(new, key=new.__getitem__)}'
+        f'{share:.0%} of the images of the last second were dropped or lack an output, mostly for '
+        f'this reason: {max(new, key=new.__getitem__)}'
     )
     if share > at.error_drops:
         return [(ERROR, message)]

@@ -92,8 +92,8 @@ class NodeSettings(PipelineSettings):
         'weights',
         '',
         'File with the weights of the model, or an exported network (.onnx, .engine or .plan '
-        "file). An empty text downloads the released weights of the model once. 'random' is "
-        'for tests only and gives no real depth.',
+        'file). An empty text uses the weights in this package (ZoeD_S_NK), or downloads the '
+        "released weights of the model once. 'random' is for tests only and gives no real depth.",
         changeable='inactive',
         shared=True,
     )
@@ -275,17 +275,19 @@ class NodeSettings(PipelineSettings):
     warn_drops: float = parameter(
         'diagnostics.warn_drops',
         0.0,
-        'Largest share, 0 to 1, of dropped images among the images of the last second. '
-        '/diagnostics reports WARN above this share: with 0.0 for any dropped image, with 1.0 '
-        'never. Images that a newer image replaced do not count as dropped.',
+        'Largest share, 0 to 1, of images of the last second that were dropped or lack an output: '
+        'damaged, too old or out of order, or without the camera_info or the ground that an '
+        'output needs. /diagnostics reports WARN above this share: with 0.0 for any such image, '
+        'with 1.0 never. Images that a newer image replaced do not count.',
         limits=(0.0, 1.0),
     )
     error_drops: float = parameter(
         'diagnostics.error_drops',
         0.9,
-        'Largest share, 0 to 1, of dropped images among the images of the last second. '
-        '/diagnostics reports ERROR above this share: with 0.0 for any dropped image, with '
-        '1.0 never. Images that a newer image replaced do not count as dropped.',
+        'Largest share, 0 to 1, of images of the last second that were dropped or lack an output: '
+        'damaged, too old or out of order, or without the camera_info or the ground that an '
+        'output needs. /diagnostics reports ERROR above this share: with 0.0 for any such image, '
+        'with 1.0 never. Images that a newer image replaced do not count.',
         limits=(0.0, 1.0),
     )
     warn_memory_mb: float = parameter(
