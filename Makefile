@@ -4,6 +4,8 @@ PYTHON ?= python3
 ROS ?=
 export ROS
 VENV = $(shell ROS='$(ROS)' $(PYTHON) scripts/bootstrap.py --environment)/bin
+# --NAME='VALUE' for a variable that is set
+option = $(if $($1),--$2='$(subst ','\'',$($1))')
 # of a training; they must divide the batch size
 PROCESSES ?= 2
 # of the tests
@@ -32,9 +34,9 @@ build:
 	@$(PYTHON) scripts/bootstrap.py
 
 demo: build
-	@$(VENV)/python scripts/demo.py $(if $(IMAGE),--image '$(IMAGE)') $(if $(VIDEO),--video '$(VIDEO)') \
-	  $(if $(CAMERA),--camera $(CAMERA)) $(if $(MODEL),--model $(MODEL)) $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
-	  $(if $(DURATION),--duration $(DURATION))
+	@$(VENV)/python scripts/demo.py $(call option,IMAGE,image) $(call option,VIDEO,video) \
+	  $(call option,CAMERA,camera) $(call option,MODEL,model) $(call option,WEIGHTS,weights) \
+	  $(call option,DURATION,duration)
 
 test: build
 	@$(VENV)/pytest -n $(WORKERS) --dist loadfile $(ARGS)

@@ -116,6 +116,11 @@ def one_at_a_time(place: Place) -> Iterator[None]:
 
 
 def check_tools() -> None:
+    if re.search('[^!-~]|[:;]', str(ROOT)):
+        raise SetupError(
+            f'{ROOT}: ROS 2 needs a path of ASCII characters without blanks, colons and '
+            'semicolons; move the repository to such a folder'
+        )
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         raise SetupError(
             f'Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]} is required, this is '

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -206,3 +207,23 @@ def test_a_name_with_blanks_is_one_image_and_several_names_are_several(tmp_path)
     one = write_image(tmp_path / 'a b.png')
     assert demo.image_paths(str(one)) == [str(one)]
     assert demo.image_paths('/x/a.png /x/b.png') == ['/x/a.png', '/x/b.png']
+    for text in ("it's.png", '~nobody_of_this_name/a.png'):
+        with pytest.raises(demo.DemoError, match=text):
+            demo.image_paths(text)
+
+
+@pytest.mark.parametrize('value', ["it's ü.png", '-a.png', 'a  b; "$$(ls)"'])
+def test_make_passes_every_value_unchanged(value):
+    names = ('IMAGE', 'VIDEO', 'CAMERA', 'MODEL', 'WEIGHTS', 'DURATION')
+    command = ['make', '-n', '-o', 'build', '--no-print-directory', 'demo']
+    command += [f'{name}={value}' for name in names]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    given = shlex.split(printed.replace('\\\n', ''))[2:]
+    assert given == [f'--{name.lower()}={value.replace("$$", "$")}' for name in names]
+
+
+def test_the_recorder_waits_longer_while_images_are_rendered():
+    here = demo.Choice('ZoeD_tiny_NK', 'random')
+    (_, _, rendered), *_ = demo.processes(demo.parse([]), here)
+    (_, _, given), *_ = demo.processes(demo.parse(['--image', 'a.png']), here)
+    assert rendered['timeout'] > given['timeout']

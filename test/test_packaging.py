@@ -177,6 +177,13 @@ def test_a_missing_tool_is_named_with_its_package(monkeypatch):
         bootstrap.check_tools()
 
 
+@pytest.mark.parametrize('name', ['Jörg', 'a b', 'a:b', 'a;b'])
+def test_a_folder_in_which_ros_cannot_be_built_is_rejected(monkeypatch, name):
+    monkeypatch.setattr(bootstrap, 'ROOT', Path('/home') / name)
+    with pytest.raises(bootstrap.SetupError, match=f'/home/{name}: ROS 2 needs a path of ASCII'):
+        bootstrap.check_tools()
+
+
 def test_an_old_python_is_rejected(monkeypatch):
     monkeypatch.setattr(sys, 'version_info', (3, 9, 0))
     with pytest.raises(bootstrap.SetupError, match='3.10 to 3.14'):
