@@ -4,7 +4,7 @@ import bags
 import pytest
 from fake_model import DyingModel, FakeModel
 
-from zoedepth_ros.bags.fleet import Counts, run_here, run_with_processes
+from zoedepth_ros.bags.fleet import Counts, Model, run_here, run_with_processes
 from zoedepth_ros.bags.plan import DepthOptions, Job, file_identity
 
 
@@ -163,3 +163,16 @@ def test_what_is_done_is_known_by_its_content_wherever_the_recording_lies(tmp_pa
         other == f"{job.target} exists and was made with weights '2.0', not '3.0'; "
         '--overwrite replaces it'
     )
+
+
+@pytest.mark.parametrize('weights', ['', 'ZoeD_M12_NK.pt'])
+def test_a_calibration_of_the_uncertainty_beside_the_weights_is_other_work(
+    tmp_path, monkeypatch, weights
+):
+    monkeypatch.setenv('ZOEDEPTH_HOME', str(tmp_path))
+    (tmp_path / 'ZoeD_M12_NK.pt').write_bytes(b'weights')
+    model = Model('ZoeD_M12_NK', weights and str(tmp_path / weights), 'cpu', 'fp32')
+    before = model.request()
+    (tmp_path / 'ZoeD_M12_NK.uncertainty.yaml').write_bytes(b'calibration')
+    after = model.request()
+    assert [name for name in after if after[name] != before[name]] == ['uncertainty_maps']

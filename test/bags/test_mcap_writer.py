@@ -15,6 +15,7 @@ from zoedepth_ros.bags.errors import RecordingError, ResumeError
 from zoedepth_ros.bags.mcap_writer import McapWriter, memory_path, partial_path
 from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 from zoedepth_ros.inference.result import InferenceError
+from zoedepth_ros.inference.uncertainty import UncertaintyMap
 
 CHATTER = Channel('/chatter', 'std_msgs/msg/String', '', b'')
 
@@ -286,6 +287,10 @@ def test_other_settings_leave_the_state_of_the_first_ones(tmp_path, drive):
         convert(source, target, depth_encoding='16UC1')
     with pytest.raises(ResumeError, match='different settings'):
         convert(source, target, FakePredictor(2.0, precision='bf16'), domain=True)
+    calibrated = switching_predictor()
+    calibrated.uncertainty_maps = {'indoor': UncertaintyMap(1.0)}
+    with pytest.raises(ResumeError, match='different settings'):
+        convert(source, target, calibrated, domain=True)
     assert memory_path(target).read_bytes() == before
     assert convert(source, target, domain=True).reused == IMAGES
     assert target.read_bytes() == whole

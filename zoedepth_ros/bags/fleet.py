@@ -24,6 +24,9 @@ from zoedepth_ros.bags.plan import Job, Report, file_identity, make_plan
 from zoedepth_ros.errors import EXIT_CONTEXT_LOST, describe, in_one_line
 from zoedepth_ros.inference.contract import contract_file
 from zoedepth_ros.inference.result import ContextLost, DepthPredictor, check_head
+from zoedepth_ros.inference.uncertainty import file_beside
+from zoedepth_ros.weights.known_weights import MODELS
+from zoedepth_ros.weights.locations import cached
 
 TRIES = 2
 """How often a recording is begun whose process dies."""
@@ -55,12 +58,22 @@ class Model:
 
     def request(self) -> dict[str, str]:
         """Return what its depth depends on; raises OSError for weights that cannot be read."""
-        path = Path(self.weights).expanduser()
-        content = ''
-        if self.weights and path.is_file():
-            content = ' '.join(fingerprint(f) for f in (path, contract_file(path)) if f.is_file())
-        weights = content or self.weights
-        return {'model': self.name, 'weights': weights, 'precision': self.precision}
+        given = Path(self.weights).expanduser()
+        content = (given, contract_file(given)) if given.is_file() else ()
+        path = given
+        if not self.weights and self.name in MODELS:
+            path = cached(self.name) or given
+        beside = (file_beside(path),) if path.is_file() else ()
+        return {
+            'model': self.name,
+            'weights': _marks(content) or self.weights,
+            'precision': self.precision,
+            'uncertainty_maps': _marks(beside),
+        }
+
+
+def _marks(files: Sequence[Path]) -> str:
+    return ' '.join(fingerprint(file) for file in files if file.is_file())
 
 
 class Watcher(Protocol):

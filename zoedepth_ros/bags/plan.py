@@ -11,8 +11,9 @@ from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.mcap_writer import COMPRESSIONS, UNCOMPRESSED, check_target
 from zoedepth_ros.bags.recording import Recording, open_recording
 from zoedepth_ros.bags.topics import InputTopics, find_inputs, output_channels
-from zoedepth_ros.files import read_text
+from zoedepth_ros.files import json_text, read_text
 from zoedepth_ros.inference.result import DepthPredictor
+from zoedepth_ros.inference.uncertainty import content_of
 from zoedepth_ros.messages.types import TF_MESSAGE
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.parameter import field_names
@@ -159,6 +160,7 @@ class Plan:
             'weights': predictor.weights_origin,
             'weights_warning': predictor.weights_warning,
             'precision': predictor.precision,
+            'uncertainty_maps': json_text(content_of(predictor.uncertainty_maps)),
             NETWORK_WIDTH: _network_width(predictor),
             **({REQUEST: request} if request else {}),
         }
