@@ -58,7 +58,9 @@ def test_without_a_training_camera_depth_stays_as_it_is():
 
 
 def test_an_image_without_a_camera_is_named():
-    with pytest.raises(ValueError, match='wall: training_hfov_deg needs the camera'):
+    with pytest.raises(
+        ValueError, match=r'wall: training_hfov_deg needs the camera .*write camera\.json'
+    ):
         depth_factor(wall(1.0, camera=False), 65.0)
 
 

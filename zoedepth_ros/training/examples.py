@@ -105,7 +105,8 @@ def depth_factor(sample: Sample, training_hfov_deg: float) -> float:
     if sample.camera is None:
         raise ValueError(
             f'{sample.name}: training_hfov_deg needs the camera intrinsics of every image, but '
-            'this image has none'
+            'this image has none (for the data set folder write camera.json); training_hfov_deg '
+            'is set by the recipe or by its initial weights'
         )
     hfov_rad = math.radians(training_hfov_deg)
     return focal_factor(sample.camera, sample.domain, training_hfov_rad=hfov_rad)
