@@ -206,7 +206,7 @@ def test_a_file_that_is_not_what_was_requested_is_refused(fake_runtime, choice, 
 
 def test_no_file_and_no_such_runtime_are_refused(tmp_path):
     with pytest.raises(
-        ValueError, match='backend tensorrt needs a file of `zoedepth export` as weights'
+        ValueError, match='backend tensorrt needs an exported network as weights, such as a file'
     ):
         open_exported('', 'tensorrt')
     with pytest.raises(ValueError, match='there is no file'):

@@ -30,7 +30,7 @@ def test_torch_runs_unless_another_runtime_is_configured_or_the_file_is_for_one(
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({}, 'backend onnxruntime needs a file of `zoedepth export` as weights'),
+        ({}, 'backend onnxruntime needs an exported network as weights, such as a file'),
         ({'weights': '/nowhere/file.onnx'}, 'there is no file /nowhere/file.onnx'),
         ({'flip_augmentation': True}, 'flip_augmentation must be false with backend onnx'),
         ({'optimization': 'compile'}, 'optimization must be auto .* values need backend torch'),

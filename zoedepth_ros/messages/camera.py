@@ -35,7 +35,7 @@ PATIENCE_S = 0.05
 
 OTHER_STAMP = (
     'camera_info changes, but some images have no camera_info with the same stamp: these '
-    'images use the newest camera_info before their stamp'
+    'images use the newest camera_info'
 )
 
 UNUSABLE = 'unusable camera_info'

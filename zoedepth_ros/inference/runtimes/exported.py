@@ -119,7 +119,10 @@ def _opened(path: str, backend: str, device: str, precision: str) -> tuple[Path,
     if backend not in BACKENDS:
         raise ValueError(f'unknown backend {backend!r}: expected torch, {", ".join(BACKENDS)}')
     if not path:
-        raise ValueError(f'backend {backend} needs a file of `zoedepth export` as weights')
+        raise ValueError(
+            f'backend {backend} needs an exported network as weights, such as a file of '
+            '`zoedepth export`'
+        )
     file = Path(path).expanduser()
     if not file.is_file():
         raise ValueError(f'there is no file {file} for backend {backend}')
