@@ -155,8 +155,9 @@ class PipelineSettings:
     filter_temporal: bool = parameter(
         'filter.temporal',
         False,
-        'Remove points from clouds and scan unless the previous image had about the same '
-        'depth (within 15 %) near the same pixel.',
+        'Remove points from clouds and scan unless the previous image that was used for the cloud '
+        'or scan had about the same depth (within 15 %) near the same pixel. The filter removes '
+        'nothing if that image is more than 0.5 s older, as with a cloud.rate below 2 Hz.',
     )
     filter_sky: bool = parameter(
         'filter.sky',
