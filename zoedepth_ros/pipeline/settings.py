@@ -285,8 +285,8 @@ class PipelineSettings:
         'cliffs.images',
         2,
         'Number n: an edge is published in depth/points/cliffs if the newest image shows it '
-        'and at least n - 1 of the n images before the newest show it too. 1 publishes an '
-        'edge at once.',
+        'and at least n - 1 of the n images before the newest show it too; only images of the '
+        'last second count. 1 publishes an edge at once.',
         limits=(1, 10),
     )
     # ---- scan ------------------------------------------------------------------------------
