@@ -11,6 +11,7 @@ import textured_room as room
 from fake_predictor import FakePredictor
 from processor_bench import Bench
 from ros_harness import camera_info_message
+from std_msgs.msg import Header
 
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.errors import RecordingError
@@ -80,7 +81,7 @@ class Buffer:
         number = round((time.nanoseconds - time_ns(0)) / 2e8)
         if (target, source) != ('odom', 'camera_optical') or number > self.newest:
             raise LookupError('extrapolation into the future')
-        return SimpleNamespace(transform=transform(number))
+        return SimpleNamespace(header=Header(), transform=transform(number))
 
 
 def through_the_node(late=0, buffer=None, **values):

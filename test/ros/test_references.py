@@ -169,6 +169,60 @@ def test_a_level_frame_states_where_up_is_for_the_camera():
     assert Transforms().up('camera', 'camera', stamp) == (0.0, 0.0, 1.0)
 
 
+class TenSeconds:
+    """Keep transforms as tf2_ros.Buffer does: those at most 10 s older than the newest."""
+
+    def __init__(self):
+        self.known = {}
+
+    def clear(self):
+        self.known.clear()
+
+    def hear(self, sec, z_m):
+        self.known[sec] = z_m
+        newest = max(self.known)
+        self.known = {at: z_m for at, z_m in self.known.items() if at >= newest - 10}
+
+    def lookup_transform(self, target, source, time):
+        sec = time.nanoseconds // 10**9 or max(self.known)
+        return SimpleNamespace(
+            header=header(sec=sec),
+            transform=SimpleNamespace(
+                translation=SimpleNamespace(x=0.0, y=0.0, z=self.known[sec]),
+                rotation=SimpleNamespace(x=0.0, y=0.0, z=0.0, w=1.0),
+            ),
+        )
+
+
+@pytest.mark.parametrize('left_over', [False, True])
+def test_the_transforms_of_a_bag_that_loops_are_used_in_its_second_round(left_over):
+    buffer = TenSeconds()
+    frames = Transforms(buffer)
+
+    def z_m(sec):
+        pose = frames.pose('odom', 'camera', header(sec=sec).stamp)
+        return None if pose is None else pose.position_m[2]
+
+    for sec in range(5, 30):
+        buffer.hear(sec, 1.0)
+        assert z_m(sec) == 1.0
+    buffer.hear(5, 2.0)
+    assert z_m(5) is None
+    if left_over:  # read after the clock has jumped
+        buffer.hear(30, 1.0)
+        assert z_m(6) is None
+    for sec in range(7, 30):
+        buffer.hear(sec, 2.0)
+        assert z_m(sec) == 2.0
+
+
+def test_the_newest_transform_serves_images_that_are_older_than_tf_keeps():
+    buffer = TenSeconds()
+    for sec in range(5, 30):
+        buffer.hear(sec, 1.0)
+        assert Transforms(buffer).up('base', 'camera', header(sec=1).stamp) is not None
+
+
 class Drive:
     """Know the pose of a camera that drives along its axis at 1 m/s, from 5 s on."""
 

@@ -9,6 +9,7 @@ from processor_bench import Bench
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_harness import image_message, rgb_image, wait_until
 from sensor_msgs.msg import LaserScan
+from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.ground import up_from_angles
 from zoedepth_ros.geometry.scan import level_rotation
@@ -59,7 +60,8 @@ class Nodding:
             up_from_angles(self.earlier.get(time.nanoseconds, self.pitch_rad))
         )
         return SimpleNamespace(
-            transform=SimpleNamespace(rotation=SimpleNamespace(x=x, y=y, z=z, w=w))
+            header=Header(),
+            transform=SimpleNamespace(rotation=SimpleNamespace(x=x, y=y, z=z, w=w)),
         )
 
 

@@ -10,9 +10,13 @@ from rclpy.node import Node
 from rclpy.time import Time
 
 from zoedepth_ros.geometry.two_views import CameraPose
+from zoedepth_ros.messages.camera import seconds
 from zoedepth_ros.messages.transforms import rotation_matrix
 
 Points = NDArray[np.float32]
+
+KEPT_S = 10.0
+"""tf2 keeps transforms for this time, and refuses those that are older than the newest by more."""
 
 
 class Transforms:
@@ -33,7 +37,7 @@ class Transforms:
         """Return points (n, 3) in the target frame; None without a transform; stamp: see `up`."""
         if source == target:
             return points_m
-        transform = self._known(source, target, stamp)
+        transform = self._find(source, target, stamp, or_newest=True)
         if transform is None:
             return None
         at = transform.translation
@@ -46,7 +50,7 @@ class Transforms:
         """
         if level == target:
             return 0.0, 0.0, 1.0
-        transform = self._known(level, target, stamp)
+        transform = self._find(level, target, stamp, or_newest=True)
         if transform is None:
             return None
         x, y, z = _rotation(transform)[:, 2]
@@ -54,7 +58,7 @@ class Transforms:
 
     def pose(self, fixed: str, optical: str, stamp: Any) -> CameraPose | None:
         """Return the pose of an optical frame in a fixed frame at a time; None if not known."""
-        transform = self._at(optical, fixed, Time.from_msg(stamp))
+        transform = self._find(optical, fixed, stamp, or_newest=False)
         if transform is None:
             return None
         at = transform.translation
@@ -65,15 +69,20 @@ class Transforms:
         if self._listener is not None:
             self._listener.unregister()
 
-    def _known(self, source: str, target: str, stamp: Any) -> Any:
+    def _find(self, source: str, target: str, stamp: Any, *, or_newest: bool) -> Any:
         found = self._at(source, target, Time.from_msg(stamp))
-        return self._at(source, target, Time()) if found is None else found
+        if found is None:
+            newest = self._at(source, target, Time())
+            if newest is not None and seconds(newest.header.stamp) - seconds(stamp) > KEPT_S:
+                self._buffer.clear()  # as after a bag has looped, where tf2 refuses what comes
+            found = newest if or_newest else None
+        return None if found is None else found.transform
 
     def _at(self, source: str, target: str, time: Time) -> Any:
         if self._buffer is None:
             return None
         try:
-            return self._buffer.lookup_transform(target, source, time).transform
+            return self._buffer.lookup_transform(target, source, time)
         except Exception:  # tf2's errors have no base class in every version
             return None
 
