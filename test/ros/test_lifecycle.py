@@ -6,7 +6,7 @@ import pytest
 from fake_predictor import FakePredictor
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from ros_harness import Repeated
 from sensor_msgs.msg import Image
@@ -14,6 +14,7 @@ from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.ros.depth_node import DepthNode
 from zoedepth_ros.ros.lifecycle import current_state, reported
+from zoedepth_ros.ros.publishers import Publishers
 
 # https://design.ros2.org/articles/node_lifecycle.html; one id of shutdown for each state
 ALLOWED = {
@@ -222,3 +223,13 @@ def test_a_failed_transition_is_an_error_unless_a_signal_has_interrupted_it(is_r
 
     assert on_activate(node, None) == TransitionCallbackReturn.FAILURE
     assert errors == ['activate failed: broken'] * is_running
+
+
+def test_an_image_that_the_network_finishes_only_after_cleanup_is_not_published(ros):
+    node = LifecycleNode('cleaned_up')
+    try:
+        publishers = Publishers(node)
+        publishers.destroy()
+        publishers.send('depth/image', Image())
+    finally:
+        node.destroy_node()

@@ -252,8 +252,10 @@ class Publishers:
         )
 
     def send(self, topic: str, msg: Any) -> None:
-        """Publish on one topic."""
-        publisher = self._by_topic.get(topic) or self._transforms[topic]
+        """Publish on one topic; nothing after `destroy`, when the network may still work."""
+        publisher = self._by_topic.get(topic) or self._transforms.get(topic)
+        if publisher is None:
+            return
         if isinstance(msg, SerializedMessage):
             msg.publish(publisher)
         else:
