@@ -223,6 +223,14 @@ def test_the_newest_transform_serves_images_that_are_older_than_tf_keeps():
         assert Transforms(buffer).up('base', 'camera', header(sec=1).stamp) is not None
 
 
+def test_the_last_transform_before_tf_broke_off_is_used_for_ten_seconds():
+    buffer = TenSeconds()
+    buffer.hear(5, 1.0)
+    frames = Transforms(buffer)
+    assert frames.up('base', 'camera', header(sec=15).stamp) == (0.0, 0.0, 1.0)
+    assert frames.up('base', 'camera', header(sec=16).stamp) is None
+
+
 class Drive:
     """Know the pose of a camera that drives along its axis at 1 m/s, from 5 s on."""
 
@@ -314,8 +322,8 @@ def test_only_as_many_earlier_points_as_a_shape_lacks_are_used():
             header(),
             'the stamps of the sensor messages differ by -5 s',
         ),  # a driver without stamps
-        (header('lidar'), header(), "TF has no transform from 'lidar' to 'camera'"),
-        (header('/camera'), header(), "TF has no transform from '/camera' to 'camera'"),
+        (header('lidar'), header(), "TF has no recent transform from 'lidar' to 'camera'"),
+        (header('/camera'), header(), "TF has no recent transform from '/camera' to 'camera'"),
     ],
 )
 @pytest.mark.parametrize('source', ['scan', 'range'])

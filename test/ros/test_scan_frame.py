@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from processor_bench import Bench
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_harness import image_message, rgb_image, wait_until
@@ -60,7 +61,7 @@ class Nodding:
             up_from_angles(self.earlier.get(time.nanoseconds, self.pitch_rad))
         )
         return SimpleNamespace(
-            header=Header(),
+            header=Header(stamp=Time(sec=1000)),
             transform=SimpleNamespace(rotation=SimpleNamespace(x=x, y=y, z=z, w=w)),
         )
 

@@ -203,8 +203,8 @@ class ImageProcessor:
             yield f'{known.reading.text}: set camera.rectified'
         if self._lacks_up:
             yield (
-                f'TF has no transform to {at.camera_base_frame}: camera.pitch and camera.roll are '
-                'used instead'
+                f'TF has no recent transform to {at.camera_base_frame}: camera.pitch and '
+                'camera.roll are used instead'
             )
         if self._references is not None:
             yield self._references.notice

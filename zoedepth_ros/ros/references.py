@@ -152,7 +152,7 @@ class References:
     def _transformed(self, points_m: Points, frames: tuple[str, str, Any]) -> Points | None:
         """Return points (n, 3) in the frame of the camera; None without a transform."""
         found = self._transforms.transform_points(points_m, *frames)
-        lacking = f"TF has no transform from '{frames[0]}' to '{frames[1]}'"
+        lacking = f"TF has no recent transform from '{frames[0]}' to '{frames[1]}'"
         self._note(lacking if found is None else '')
         return found
 

@@ -16,7 +16,8 @@ from zoedepth_ros.messages.transforms import rotation_matrix
 Points = NDArray[np.float32]
 
 KEPT_S = 10.0
-"""tf2 keeps transforms for this time, and refuses those that are older than the newest by more."""
+"""tf2 keeps transforms for this time, and refuses those that are older than the newest by more.
+One that is older than an image by more is not used for it."""
 
 
 class Transforms:
@@ -46,7 +47,8 @@ class Transforms:
     def up(self, level: str, target: str, stamp: Any) -> tuple[float, float, float] | None:
         """Return the z axis of a level frame in the target frame; None without a transform.
 
-        stamp: the time, because cameras move; of a time that is not known the newest is taken.
+        stamp: the time, because cameras move; of a time that is not known the newest is taken,
+        unless it is older by more than KEPT_S.
         """
         if level == target:
             return 0.0, 0.0, 1.0
@@ -73,9 +75,10 @@ class Transforms:
         found = self._at(source, target, Time.from_msg(stamp))
         if found is None:
             newest = self._at(source, target, Time())
-            if newest is not None and seconds(newest.header.stamp) - seconds(stamp) > KEPT_S:
+            ahead_s = 0.0 if newest is None else seconds(newest.header.stamp) - seconds(stamp)
+            if ahead_s > KEPT_S:
                 self._buffer.clear()  # as after a bag has looped, where tf2 refuses what comes
-            found = newest if or_newest else None
+            found = newest if or_newest and ahead_s >= -KEPT_S else None
         return None if found is None else found.transform
 
     def _at(self, source: str, target: str, time: Time) -> Any:
