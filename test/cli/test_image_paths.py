@@ -32,6 +32,13 @@ def test_a_name_that_no_disk_takes_is_reported_beside_the_others(tmp_path):
     assert unreadable(paths) == {paths[1]: 'File name too long'}
 
 
+def test_a_link_to_a_missing_image_in_a_folder_is_reported(tmp_path):
+    touch(tmp_path, 'a.png')
+    (tmp_path / 'b.png').symlink_to('nowhere')
+    paths = find_images([str(tmp_path)])
+    assert unreadable(paths) == {tmp_path / 'b.png': 'no such file'}
+
+
 def test_results_of_an_earlier_run_are_not_images(tmp_path):
     touch(tmp_path, 'a.png', 'a_depth.png', 'a_depth.npy', 'a_color.png', 'a.ply')
     touch(tmp_path, 'true_color.png', 'my_depth.png')

@@ -85,7 +85,7 @@ def output_names(paths: Sequence[Path]) -> list[str]:
 def _is_input(path: Path) -> bool:
     if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith('.'):
         return False
-    return path.is_file() and not _is_output(path)
+    return (path.is_file() or bool(unreadable([path]))) and not _is_output(path)
 
 
 def _is_output(path: Path) -> bool:
