@@ -17,7 +17,7 @@ export AMENT_PREFIX_PATH := $(CURDIR)/.venv:$(AMENT_PREFIX_PATH)
 export LD_LIBRARY_PATH := $(CURDIR)/.venv/lib:$(LD_LIBRARY_PATH)
 endif
 
-.PHONY: help build demo test check format docs clean train-embedded
+.PHONY: help build demo test check format docs clean train-embedded path-traced
 
 help:
 	@echo 'make demo     turn an image stream into metric depth and points (IMAGE= VIDEO= CAMERA= MODEL= WEIGHTS= DURATION=)'
@@ -28,6 +28,7 @@ help:
 	@echo 'make format   format the sources with ruff'
 	@echo 'make docs     build the documentation in out/site; warnings are errors (Python 3.11 or newer)'
 	@echo 'make train-embedded  render scenes and train ZoeD_S_NK on them, hours on two cores; resumes'
+	@echo 'make path-traced     render images of rooms, tables and crates with Mitsuba into out; hours on two cores; resumes'
 	@echo 'make clean    remove the environments, build and out'
 
 build:
@@ -76,3 +77,25 @@ out/textures:
 	cd out/textures.part && apt-get download sweethome3d-furniture && dpkg-deb -x sweethome3d-furniture_*.deb .
 	mv out/textures.part/usr/share/sweethome3d/furniture $@
 	rm -r out/textures.part
+
+# Images with exact depth for `dataset: folder`, path-traced; those of out/path_traced_val have models and textures of their own.
+IMAGES ?= 6000
+VALIDATION_IMAGES ?= 100
+path-traced: build out/textures out/hdri out/llvm
+	export DRJIT_LIBLLVM_PATH="$${DRJIT_LIBLLVM_PATH:-$$(find out/llvm -name 'libLLVM*.so*' | head -n 1)}" && \
+	  $(VENV)/python scripts/render_path_traced.py out/path_traced --images $(IMAGES) --processes $(PROCESSES) && \
+	  $(VENV)/python scripts/render_path_traced.py out/path_traced_val --split val --images $(VALIDATION_IMAGES) --processes $(PROCESSES)
+
+# Surroundings from Poly Haven, CC0.
+out/hdri:
+	@command -v npm > /dev/null || { echo 'put .exr files of surroundings into $@, such as those of the npm package @pmndrs/assets' >&2; exit 1; }
+	mkdir -p out/hdri.part
+	cd out/hdri.part && npm pack @pmndrs/assets@1.7.0 && tar -xzf pmndrs-assets-1.7.0.tgz package/hdri
+	mv out/hdri.part/package/hdri $@
+	rm -r out/hdri.part
+
+# Empty if a suitable LLVM is installed or none can be had; Mitsuba is slower without one.
+out/llvm: | build
+	mkdir -p $@
+	$(VENV)/python -c 'import sys; from zoedepth_ros.path_traced.renderer import has_llvm; sys.exit(not has_llvm())' || \
+	  { cd $@ && apt-get download libllvm19 && dpkg-deb -x libllvm19_*.deb . ; } || true

