@@ -233,7 +233,7 @@ def watch(children: Sequence[Child]) -> None:
     recorder.reader.join(timeout=10.0)
     if recorder.process.returncode:
         raise DemoError(
-            f'depth and points did not arrive (recorder: {recorder.process.returncode}); '
+            f'the recorder ended with {recorder.process.returncode}; '
             + '\n'.join(last_lines(child.log) for child in children)
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -65,6 +66,6 @@ def make_rerun(out: Path, zoedepth: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """Return a path relative to this folder, if it is inside."""
+    """Return a path for a shell, relative to this folder if it is inside."""
     relative = os.path.relpath(path)
-    return str(path) if relative.startswith('..') else relative
+    return shlex.quote(str(path) if relative.startswith('..') else relative)

@@ -110,6 +110,7 @@ def test_paths_are_shown_as_they_would_be_typed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert demo_recordings.shown(tmp_path / 'out' / 'demo.mcap') == 'out/demo.mcap'
     assert demo_recordings.shown(tmp_path.parent / 'a') == str(tmp_path.parent / 'a')
+    assert demo_recordings.shown(tmp_path / 'a b') == "'a b'"
 
 
 def test_by_default_a_trajectory_is_compared_with_ground_truth_before_the_photographs(tmp_path):
