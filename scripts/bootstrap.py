@@ -66,9 +66,12 @@ def main(arguments: list[str]) -> int:
             make_environment(place)
             install_requirements(place)
             build_package(place)
-    except SetupError as error:
+    except (SetupError, OSError) as error:
         print(f'setup: error: {error}', file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print('setup: stopped; the same command continues', file=sys.stderr)
+        return 130
     return 0
 
 
@@ -148,7 +151,10 @@ def make_environment(place: Place) -> None:
     options = ['--system-site-packages'] if place.sourced else []
     try:
         run([sys.executable, '-m', 'venv', *options, place.venv], place.build / 'log' / 'venv.log')
-    except SetupError as error:
+    except BaseException as error:
+        shutil.rmtree(place.venv, ignore_errors=True)  # half of it would be refused
+        if not isinstance(error, SetupError):
+            raise
         version = f'{sys.version_info[0]}.{sys.version_info[1]}'
         raise SetupError(
             f'{error}\non Debian or Ubuntu: apt install python{version}-venv'

@@ -149,6 +149,39 @@ def test_an_environment_of_another_distribution_is_rejected(tmp_path):
         bootstrap.make_environment(place)
 
 
+@pytest.mark.parametrize('reason', [bootstrap.SetupError('no ensurepip'), KeyboardInterrupt()])
+def test_half_of_an_environment_is_removed(tmp_path, monkeypatch, reason):
+    place = dataclasses.replace(bootstrap.chosen_place({}), venv=tmp_path / '.venv')
+
+    def make_half(*_):
+        place.python.parent.mkdir(parents=True)
+        place.python.touch()
+        raise reason
+
+    monkeypatch.setattr(bootstrap, 'run', make_half)
+    with pytest.raises(type(reason)):
+        bootstrap.make_environment(place)
+    assert not place.venv.exists()
+
+
+@pytest.mark.parametrize(
+    ('reason', 'code', 'text'),
+    [
+        (PermissionError(13, 'Permission denied', 'build'), 1, "error: .*denied: 'build'"),
+        (KeyboardInterrupt(), 130, 'stopped'),
+    ],
+)
+def test_a_setup_that_cannot_write_or_is_stopped_ends_without_a_traceback(
+    monkeypatch, capsys, reason, code, text
+):
+    def fail():
+        raise reason
+
+    monkeypatch.setattr(bootstrap, 'check_tools', fail)
+    assert bootstrap.main([]) == code
+    assert re.search(f'^setup: {text}', capsys.readouterr().err)
+
+
 def test_every_test_that_ci_names_exists():
     files = [ROOT / '.ci' / 'run', *(ROOT / '.github' / 'workflows').iterdir()]
     named = {path for file in files for path in re.findall(r'\btest/[\w/.]*\w', file.read_text())}
