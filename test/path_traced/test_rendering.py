@@ -65,6 +65,7 @@ def test_an_image_has_plausible_depth_and_a_camera_file(rendered, kind):
     (image,) = (rendered[1] / 'kinds' / 'rgb').glob(f'*_{kind}.png')
     depth_m = np.load(rendered[1] / 'kinds' / 'depth' / f'{image.stem}.npy')
     text = (rendered[1] / 'kinds' / 'camera' / f'{image.stem}.json').read_text()
+    assert set(json.loads(text)) == {'fx_px', 'fy_px', 'cx_px', 'cy_px', 'width', 'height'}
     camera = Intrinsics(**json.loads(text))
     assert (camera.width, camera.height) == (64, 48)
     assert (camera.cx_px, camera.cy_px) == (31.5, 23.5)
@@ -85,7 +86,7 @@ def test_a_run_goes_on_where_it_was_ended(rendered, library, tmp_path):
     (tmp_path / 'rgb').mkdir()
     for name in ('000000_bin', '000002_shelf'):
         (tmp_path / 'rgb' / f'{name}.png').write_bytes(b'kept')
-    (tmp_path / 'rgb' / '.000001_bin.abc.part.png').write_bytes(b'unfinished')
+    (tmp_path / '.000001_bin.abc.part.png').write_bytes(b'unfinished')
     assert missing_images(tmp_path, 3) == [1]
     program = ROOT / 'scripts' / 'render_path_traced.py'
     options = ('--images', 3, '--samples', 1, '--models', library, '--hdris', skies)
@@ -94,6 +95,7 @@ def test_a_run_goes_on_where_it_was_ended(rendered, library, tmp_path):
     assert '2 of 3 images exist' in output
     assert missing_images(tmp_path, 3) == []
     assert (tmp_path / 'rgb' / '000000_bin.png').read_bytes() == b'kept'
+    assert len(list((tmp_path / 'rgb').iterdir())) == 3
     (camera,) = (tmp_path / 'camera').glob('000001_*.json')
     assert np.load(tmp_path / 'depth' / f'{camera.stem}.npy').dtype == np.float32
 

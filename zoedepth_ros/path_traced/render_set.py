@@ -149,10 +149,9 @@ def write_image(out: Path, name: str, image: RenderedImage) -> None:
     depth, png = io.BytesIO(), io.BytesIO()
     np.save(depth, image.depth_m)
     Image.fromarray(image.rgb).save(png, format='PNG')
-    camera = {key: asdict(image.camera)[key] for key in CAMERA_KEYS}
     write_file(out / 'depth' / f'{name}.npy', depth.getvalue(), make_folder=True)
-    write_file(out / 'camera' / f'{name}.json', json_text(camera), make_folder=True)
-    write_file(out / 'rgb' / f'{name}.png', png.getvalue(), make_folder=True)
-
-
-CAMERA_KEYS = ('fx_px', 'fy_px', 'cx_px', 'cy_px', 'width', 'height')
+    write_file(out / 'camera' / f'{name}.json', json_text(asdict(image.camera)), make_folder=True)
+    # An interrupted write leaves a file that must not be in the folder of the images.
+    (out / 'rgb').mkdir(exist_ok=True)
+    write_file(out / f'{name}.png', png.getvalue())
+    (out / f'{name}.png').replace(out / 'rgb' / f'{name}.png')
