@@ -113,7 +113,7 @@ def tabletop_scene(scene: Scene) -> CameraRule:
         else:
             x, y = draws.between(-1, 1) * around_x, draws.between(-1, 1) * around_y
             target = (base @ shift(x, y, draws.between(0, 0.1)))[:3, 3]
-        return Aim(target, draws.log_between(0.4, 1.5), math.radians(elevation), azimuth)
+        return Aim(target, draws.log_between(0.3, 1.4), math.radians(elevation), azimuth)
 
     return CameraRule(draw, (0.3, 1.9))
 
@@ -181,7 +181,8 @@ def _fill_compartment(
 def furnished_scene(scene: Scene) -> CameraRule:
     """Make a room with furniture, seen by a camera that somebody or a robot carries."""
     draws = scene.draws
-    build_room(scene, (1.5, 3.2), 0.25)
+    large = draws.log_between(1.0, 1.7)
+    build_room(scene, (1.5 * large, 2.9 * large), 0.25)
     x0, x1, y0, y1 = scene.room
     x, y = draws.between(x0 + 0.5, x1 - 0.5), draws.between(y0 + 0.5, y1 - 0.5)
     eye = np.array([x, y, draws.between(*draws.pick(((0.4, 1.0), (1.1, 1.8), (1.1, 1.8))))])
@@ -197,7 +198,7 @@ def furnished_scene(scene: Scene) -> CameraRule:
             surface = Surface(top, width, depth, 0.5)
             poses = ('upright', 'upright', 'lying')
             fill(scene, surface, draws.whole(0, 8), poses, same=0.1, is_level=True)
-    scatter_furniture(scene, draws.whole(1, 5), 60_000)
+    scatter_furniture(scene, draws.whole(1, int(2 + 2 * large**2)), 60_000)
 
     def draw() -> Aim:
         down = draws.between(-12, 35) if draws.coin(0.8) else draws.between(30, 60)
@@ -206,7 +207,7 @@ def furnished_scene(scene: Scene) -> CameraRule:
             eye - distance_m * direction(elevation, azimuth), distance_m, elevation, azimuth
         )
 
-    return CameraRule(draw, (1.3, 5.5), is_close=False)
+    return CameraRule(draw, (1.3, 6.5), is_close=False)
 
 
 def direction(elevation: float, azimuth: float) -> Array:
