@@ -65,7 +65,7 @@ clean:
 	rm -rf .venv .venv-* build out
 
 # Without these allocator settings a third of the time is spent on returning memory to the system.
-train-embedded: build out/textures
+train-embedded: path-traced
 	MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=268435456 \
 	  OMP_NUM_THREADS=1 $(VENV)/python -m torch.distributed.run --standalone --nproc-per-node=$(PROCESSES) \
 	  -m zoedepth_ros.cli.main train config/train_embedded.yaml --embed zoedepth_ros/weights/embedded
@@ -79,7 +79,7 @@ out/textures:
 	rm -r out/textures.part
 
 # Images with exact depth for `dataset: folder`, path-traced; those of out/path_traced_val have models and textures of their own.
-IMAGES ?= 6000
+IMAGES ?= 4000
 VALIDATION_IMAGES ?= 100
 path-traced: build out/textures out/hdri out/llvm
 	export DRJIT_LIBLLVM_PATH="$${DRJIT_LIBLLVM_PATH:-$$(find out/llvm -name 'libLLVM*.so*' | head -n 1)}" && \

@@ -44,11 +44,11 @@ NOTICE = (
 """Origin of the initial weights of a recipe with `backbone_weights: imagenet`."""
 
 TEXTURES_NOTICE = (
-    'Photographs of the Debian package sweethome3d-furniture 1.8 were textures of the scenes: '
+    'Photographs and models of the Debian package sweethome3d-furniture 1.8 were in the scenes: '
     'copyright 2003-2014 Andrew Kator, Jennifer Legaz, Reallusion, Scopia, contributors of '
     'BlendSwap (CC BY 3.0), Emmanuel Puybaret and others (CC0).'
 )
-"""Origin of the photographs of a recipe with `textures`."""
+"""Origin of the photographs and models of a recipe with `textures`."""
 
 
 def embed(
