@@ -128,17 +128,19 @@ def test_recipes_for_fine_tuning_have_the_papers_numbers(name, rate, divisors, s
 def test_the_recipe_of_the_embedded_network_trains_both_domains_through_cameras_of_many_kinds():
     config = read_config(RECIPES / 'train_embedded.yaml')
     assert config.model == 'ZoeD_S_NK'
-    assert [d.domain for d in config.domains] == ['indoor', 'outdoor']
-    assert all(domain.varied_cameras and domain.textures for domain in config.domains)
+    assert [d.domain for d in config.domains] == ['indoor', 'indoor', 'outdoor']
+    rooms, path_traced, streets = config.domains
+    assert all(domain.varied_cameras and domain.textures for domain in (rooms, streets))
+    assert path_traced.dataset == 'folder'
+    assert path_traced.validation_root not in ('', path_traced.root)
     assert config.backbone_weights == 'imagenet'
     assert preset(config.model).backbone.kind == 'lite'
     assert config.training_hfov_deg == 65.0
     assert config.stages[-1].image_size == (0, 0), 'the last one at the size of the preset'
-    first, count = config.domains[1].seed, config.domains[1].images
     held_out = 2**40  # where the scenes for evaluation begin
-    assert config.domains[0].images <= first, 'no seed twice'
-    assert first + count <= config.domains[0].validation_seed
-    assert config.domains[0].validation_seed + 10**6 < held_out
+    assert rooms.images <= streets.seed, 'no seed twice'
+    assert streets.seed + streets.images <= rooms.validation_seed
+    assert rooms.validation_seed + 10**6 < held_out
     names = dict(create_model(preset(config.model)).named_parameters())
     for stage in config.stages:  # a beginning of no name would freeze nothing without a report
         assert all(any(name.startswith(part) for name in names) for part in stage.frozen)
