@@ -22,6 +22,9 @@ def main(arguments: list[str]) -> int:
     args = parse(arguments)
     try:
         return render(args)
+    except KeyboardInterrupt:
+        print('interrupted: the same command continues', file=sys.stderr)
+        return 130
     except ModuleNotFoundError as error:
         print(f"{error}: pip install 'zoedepth_ros[train]' installs it", file=sys.stderr)
     except (ValueError, OSError, RuntimeError) as error:

@@ -1,13 +1,18 @@
 """Images of Mitsuba: depth, cameras, files, and the continuation of a run."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import wait_until
 
 pytest.importorskip('mitsuba')
 pytest.importorskip('mitsuba_oidn')
@@ -98,6 +103,26 @@ def test_a_run_goes_on_where_it_was_ended(rendered, library, tmp_path):
     assert len(list((tmp_path / 'rgb').iterdir())) == 3
     (camera,) = (tmp_path / 'camera').glob('000001_*.json')
     assert np.load(tmp_path / 'depth' / f'{camera.stem}.npy').dtype == np.float32
+
+
+def test_interrupts_end_a_run_and_its_processes(rendered, library, tmp_path):
+    program = ROOT / 'scripts' / 'render_path_traced.py'
+    options = ('--images', 1000, '--samples', 1, '--models', library, '--hdris', rendered[0])
+    command = [sys.executable, *map(str, (program, tmp_path, *options, '--processes', 2))]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    ) as process:
+        try:
+            wait_until(lambda: any(tmp_path.glob('rgb/*.png')))
+            for _ in range(3):  # by an impatient user
+                os.killpg(process.pid, signal.SIGINT)
+                time.sleep(0.1)
+            _, errors = process.communicate(timeout=LIMIT_S)  # ends with the last process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode != 0, errors
+    assert not list((tmp_path / 'rgb').glob('.*')), 'no unfinished image'
 
 
 def test_a_folder_without_hdris_ends_the_run_with_its_name(library, tmp_path):

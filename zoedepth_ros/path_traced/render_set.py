@@ -116,6 +116,10 @@ def render_set(settings: RenderSettings, count: int, processes: int = 1) -> Iter
     pool = ProcessPoolExecutor(min(processes, len(missing)), context, _start)
     try:
         yield from pool.map(partial(_render_and_write, settings), missing)
+    except BaseException:  # a second interrupt ends the pool, and its processes would wait for it
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
