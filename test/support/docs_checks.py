@@ -72,6 +72,11 @@ def problems(line: str) -> Iterator[str]:
         yield from _problems(command)
 
 
+def _make_reads(variable: str) -> bool:
+    text = source('Makefile')
+    return f'$({variable})' in text or f'$(call option,{variable},' in text
+
+
 def _problems(command: Words) -> Iterator[str]:
     words = list(command.words)
     if words[0] == 'zoedepth':
@@ -82,7 +87,7 @@ def _problems(command: Words) -> Iterator[str]:
         for word in words[1:]:
             if '=' not in word and word not in make_targets():
                 yield f'make has no target {word}'
-            elif '=' in word and f'$({word.partition("=")[0]})' not in source('Makefile'):
+            elif '=' in word and not _make_reads(word.partition('=')[0]):
                 yield f'the Makefile does not read {word}'
     elif words[0] == 'ros2':
         yield from _ros2(words[1:])
