@@ -14,11 +14,14 @@ import sys
 import time
 from pathlib import Path
 
+from zoedepth_ros.terminal import print_anything
+
 OUT = Path(__file__).resolve().parent.parent / 'out'
 REPORT_EVERY = 20
 
 
 def main(arguments: list[str]) -> int:
+    print_anything()
     args = parse(arguments)
     try:
         return render(args)

@@ -76,7 +76,7 @@ def test_other_names_of_tensors_are_reported(tmp_path):
     theirs.relative_head.renamed = theirs.relative_head.conv1
     del theirs.relative_head.conv1
     with pytest.raises(
-        ValueError, match='other names than in releases 4 and 5 .*relative_head.conv1'
+        ValueError, match='neither release 4 nor 5: these tensors .*: relative_head.conv1'
     ):
         load_weights(theirs, create_model(config).state_dict(), config)
 

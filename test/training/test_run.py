@@ -242,10 +242,13 @@ def test_an_interrupted_restart_is_not_resumed_from_the_earlier_run(tmp_path):
     stage = {**recipe(tmp_path)['stages'][0], 'steps': 2}
     run(tmp_path, stages=[stage])
     config = settings(TrainingConfig, recipe(tmp_path, stages=[stage], seed=6), 'test')
-    interrupted = Recorder()
-    interrupted.step = lambda values: os.kill(os.getpid(), signal.SIGINT)
+
+    class Interrupted(Recorder):
+        def step(self, values):
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        train(config, Process(), restart=True, progress=interrupted)
+        train(config, Process(), restart=True, progress=Interrupted())
     resumed = Recorder()
     train(config, Process(), progress=resumed)
     assert resumed.started == [('relative', 0, 2)]
