@@ -20,7 +20,7 @@ from zoedepth_ros.path_traced.render_set import (
     RenderSettings,
     load_assets,
     render_image,
-    write_image,
+    write_rendered,
 )
 
 EYE = (0.3, -0.4, 0.9)
@@ -64,7 +64,7 @@ def main(models, skies, out):
     assets = load_assets(settings)
     for number, kind in enumerate(KINDS):
         image = render_image(settings, assets, number, kind)
-        write_image(settings.out, f'{number:06d}_{kind}', image)
+        write_rendered(settings.out, f'{number:06d}_{kind}', image)
 
 
 if __name__ == '__main__':

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -109,14 +108,16 @@ def test_interrupts_end_a_run_and_its_processes(rendered, library, tmp_path):
     program = ROOT / 'scripts' / 'render_path_traced.py'
     options = ('--images', 1000, '--samples', 1, '--models', library, '--hdris', rendered[0])
     command = [sys.executable, *map(str, (program, tmp_path, *options, '--processes', 2))]
+
+    def interrupt():
+        os.killpg(process.pid, signal.SIGINT)
+
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
     ) as process:
         try:
             wait_until(lambda: any(tmp_path.glob('rgb/*.png')))
-            for _ in range(3):  # by an impatient user
-                os.killpg(process.pid, signal.SIGINT)
-                time.sleep(0.1)
+            wait_until(lambda: interrupt() or process.poll() is not None, period_s=0.1)
             _, errors = process.communicate(timeout=LIMIT_S)  # ends with the last process
         finally:
             with contextlib.suppress(ProcessLookupError):

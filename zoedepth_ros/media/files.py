@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -93,6 +95,19 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
 def _is_scaled(data: bytes, white: int) -> bool:
     """Return whether OpenCV scales the values: of 8 bits as text, not those in bytes."""
     return white < 0xFF and data[1:2] in b'23'
+
+
+def jpeg_files(paths: Iterable[Path]) -> list[bytes]:
+    """Return the .jpg files among paths, and in zip archives among them; equal ones once."""
+    contents: dict[bytes, None] = {}  # in order
+    for path in paths:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = sorted(n for n in archive.namelist() if n.lower().endswith('.jpg'))
+                contents.update(dict.fromkeys(archive.read(name) for name in names))
+        elif path.suffix.lower() == '.jpg':
+            contents[path.read_bytes()] = None
+    return list(contents)
 
 
 def image_shape(path: Path) -> tuple[int, int] | None:

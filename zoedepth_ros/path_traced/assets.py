@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -102,10 +102,9 @@ class Assets:
         entries: Sequence[Entry],
         most_faces: int,
         draws: Draws,
-        read: Callable[[Entry], Model | None] = read_model,
     ) -> Model:
         for _ in range(1000):
-            model = read(draws.pick(entries))
+            model = read_model(draws.pick(entries))
             if model is not None and model.face_count < most_faces:
                 return model
         raise ValueError(f'models: none of {len(entries)} has faces, and fewer than {most_faces}')

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.points import depth_to_points
+from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.path_traced.draws import Draws
-from zoedepth_ros.path_traced.meshes import Array, unit
+from zoedepth_ros.path_traced.meshes import Array, turn, unit
 from zoedepth_ros.path_traced.places import Aim, CameraRule, direction
 from zoedepth_ros.path_traced.scene import Scene
 
@@ -40,11 +42,8 @@ class View:
 
     def rays(self) -> Array:
         """Return the directions through the centres of the pixels, depth 1, (H, W, 3)."""
-        camera = self.intrinsics
-        x = (np.arange(camera.width) - camera.cx_px) / camera.fx_px
-        y = (np.arange(camera.height) - camera.cy_px) / camera.fy_px
-        grid = np.stack([*np.meshgrid(x, y), np.ones((camera.height, camera.width))], axis=-1)
-        return grid @ self.rotation.T
+        across = rays(CameraModel(self.intrinsics))
+        return depth_to_points(np.ones(across.shape[:2], np.float32), across) @ self.rotation.T
 
 
 def rotation_towards(forward: Array) -> Array:
@@ -90,11 +89,7 @@ def _deviation(draws: Draws, rule: CameraRule, aim: Aim) -> Array:
     if draws.coin(any_roll):
         roll = draws.angle()
     pitch, yaw = draws.normal(size=2) * math.radians(2.5)
-    (c, s), (e, f), (g, h) = ((math.cos(a), math.sin(a)) for a in (roll, yaw, pitch))
-    about_forward = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-    about_down = np.array([[e, 0, f], [0, 1, 0], [-f, 0, e]])
-    about_right = np.array([[1, 0, 0], [0, g, -h], [0, h, g]])
-    return about_forward @ about_down @ about_right
+    return (turn('z', roll) @ turn('y', yaw) @ turn('x', pitch))[:3, :3]
 
 
 def _random_focal_px(draws: Draws, width: int, height: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -86,8 +85,8 @@ def _text(pen: ImageDraw.ImageDraw, draws: Draws) -> None:
         pen.text((x, y + 1.2 * line * size_px), _words(draws, 5).lower(), fill=ink, font=font)
 
 
-def _words(draws: Draws, count: int, words: Sequence[str] = WORDS) -> str:
-    return ' '.join(draws.pick(words) for _ in range(count))
+def _words(draws: Draws, count: int) -> str:
+    return ' '.join(draws.pick(WORDS) for _ in range(count))
 
 
 def _bar_code(pen: ImageDraw.ImageDraw, draws: Draws) -> None:

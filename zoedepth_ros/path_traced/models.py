@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from trimesh.exchange.obj import load_obj
 from trimesh.geometry import triangulate_quads
 
+from zoedepth_ros.media.files import jpeg_files
 from zoedepth_ros.path_traced.meshes import Array, Mesh, faceted, surface_points, unit
 
 TEXTURE_PX = 256
@@ -236,13 +237,8 @@ def square(image: Image.Image) -> Texture:
 
 def photographs(folder: Path) -> Iterator[tuple[bytes, Texture]]:
     """Yield the content and the texture of every .jpg file in the .sh3f files of a folder once."""
-    contents: dict[bytes, None] = {}
-    for path in sorted(folder.glob('*.sh3f')):
-        if path.stem != LEFT_OUT:
-            with zipfile.ZipFile(path) as archive:
-                names = sorted(n for n in archive.namelist() if n.lower().endswith('.jpg'))
-                contents.update(dict.fromkeys(archive.read(name) for name in names))
-    for content in contents:
+    archives = (path for path in sorted(folder.glob('*.sh3f')) if path.stem != LEFT_OUT)
+    for content in jpeg_files(archives):
         try:
             image = Image.open(io.BytesIO(content))
             image.draft('RGB', (TEXTURE_PX, TEXTURE_PX))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import io
 import multiprocessing
 import os
 import signal
@@ -16,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from zoedepth_ros.files import json_text, write_file
 from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.media.files import write_image, write_npy
 from zoedepth_ros.path_traced import renderer
 from zoedepth_ros.path_traced.assets import SPLITS, Assets
 from zoedepth_ros.path_traced.camera import choose_view
@@ -135,7 +134,7 @@ def _render_and_write(settings: RenderSettings, number: int) -> str:
     if number % COLLECT_EVERY == 0:
         gc.collect()
     name = f'{number:06d}_{image.kind}'
-    write_image(settings.out, name, image)
+    write_rendered(settings.out, name, image)
     return name
 
 
@@ -148,14 +147,12 @@ def load_assets(settings: RenderSettings) -> Assets:
     return Assets(settings.models, skies, settings.split)
 
 
-def write_image(out: Path, name: str, image: RenderedImage) -> None:
+def write_rendered(out: Path, name: str, image: RenderedImage) -> None:
     """Write the three files of an image, each completely or not at all."""
-    depth, png = io.BytesIO(), io.BytesIO()
-    np.save(depth, image.depth_m)
-    Image.fromarray(image.rgb).save(png, format='PNG')
-    write_file(out / 'depth' / f'{name}.npy', depth.getvalue(), make_folder=True)
-    write_file(out / 'camera' / f'{name}.json', json_text(asdict(image.camera)), make_folder=True)
+    for folder in ('rgb', 'depth', 'camera'):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    write_npy(out / 'depth' / f'{name}.npy', image.depth_m)
+    write_file(out / 'camera' / f'{name}.json', json_text(asdict(image.camera)))
     # An interrupted write leaves a file that must not be in the folder of the images.
-    (out / 'rgb').mkdir(exist_ok=True)
-    write_file(out / f'{name}.png', png.getvalue())
+    write_image(out / f'{name}.png', image.rgb[..., ::-1])
     (out / f'{name}.png').replace(out / 'rgb' / f'{name}.png')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.media.files import jpeg_files
 from zoedepth_ros.synthetic.dice import Dice, grey
 from zoedepth_ros.synthetic.jit import kernel
 from zoedepth_ros.synthetic.primitives import (
@@ -63,14 +63,7 @@ def textures_in(folder: Path) -> Textures:
 
     Raises ValueError for a folder without any.
     """
-    contents: dict[bytes, None] = {}  # each once, in order
-    for path in sorted(folder.glob('*')):
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = sorted(n for n in archive.namelist() if n.lower().endswith('.jpg'))
-                contents.update(dict.fromkeys(archive.read(name) for name in names))
-        elif path.suffix.lower() == '.jpg':
-            contents[path.read_bytes()] = None
+    contents = jpeg_files(sorted(folder.glob('*')))
     images = (cv2.imdecode(np.frombuffer(c, np.uint8), cv2.IMREAD_COLOR) for c in contents)
     rows = [pyramid(image) for image in images if image is not None and is_texture(image)]
     if not rows:

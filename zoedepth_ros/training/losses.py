@@ -88,9 +88,7 @@ def mean_over_processes(values: Tensor) -> Tensor:
 def router_loss(logits: Tensor, head: int) -> Tensor:
     """Return the cross-entropy of (B, n_heads) logits when all images belong to one head."""
     labels = torch.full(logits.shape[:1], head, dtype=torch.long, device=logits.device)
-    total = F.cross_entropy(logits.float(), labels, reduction='sum')
-    count = sum_over_processes(total.new_tensor(float(len(labels))))
-    return sum_over_processes(total) / count
+    return mean_over_processes(F.cross_entropy(logits.float(), labels, reduction='none'))
 
 
 def scale_and_shift_invariant(

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 from zoedepth_ros.training.config import StageConfig
-from zoedepth_ros.training.distributed import sum_over_processes
 from zoedepth_ros.training.examples import Example
 from zoedepth_ros.training.losses import (
     abs_rel,
     log_error,
+    mean_over_processes,
     router_loss,
     scale_and_shift_invariant,
     si_log,
@@ -34,8 +34,7 @@ def stage_losses(output: Prediction, batch: Example, stage: StageConfig) -> dict
     """
     if stage.loss == 'relative':
         below = (-output.relative_depth).relu()
-        count = sum_over_processes(below.new_tensor(float(below.numel())))
-        sign = sum_over_processes(below.sum()) / count
+        sign = mean_over_processes(below)
         relative = _relative(output.relative_depth, batch, stage)
         return {'loss': relative + SIGN_WEIGHT * sign, 'relative': relative, 'sign': sign}
     known = batch.ground_truth_m, batch.mask
