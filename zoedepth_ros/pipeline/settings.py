@@ -48,15 +48,15 @@ class PipelineSettings:
     depth_rate_hz: float = parameter(
         'depth.rate',
         0.0,
-        'Rate of depth/image, depth/uncertainty, depth/color and scan [Hz]. 0.0 publishes a '
-        'message for every camera image.',
+        'Largest rate of depth/image, depth/camera_info, depth/uncertainty, depth/color and scan '
+        '[Hz]. 0.0 publishes a message for every camera image.',
         limits=(0.0, MAX_RATE_HZ),
     )
     depth_encoding: str = parameter(
         'depth.encoding',
         '32FC1',
-        'Encoding of depth/image. 32FC1 is depth in metres. 16UC1 is depth in millimetres, '
-        'and 0 where there is no depth.',
+        'Encoding of depth/image. 32FC1 is depth in metres. 16UC1 is depth in millimetres, and 0 '
+        'where there is no depth, or depth above 65.535 m.',
         choices=('32FC1', '16UC1'),
     )
     depth_min_m: float = parameter(
@@ -69,17 +69,16 @@ class PipelineSettings:
     depth_max_m: float = parameter(
         'depth.max',
         0.0,
-        'Largest valid depth [m] in depth/image; pixels with more depth are +Inf (0 with '
-        "depth.encoding '16UC1'). 0.0 sets no limit. Clouds also have no points with more depth "
-        'than the training data of the head.',
+        'Largest valid depth [m]. Pixels with more depth are +Inf in depth/image (0 with '
+        "depth.encoding '16UC1') and give no points. 0.0 sets no limit; clouds then end at the "
+        'largest depth in the training data of the head.',
         limits=(0.0, MAX_RANGE_M),
     )
     depth_scale: float = parameter(
         'depth.scale',
         1.0,
-        'Fixed factor that all depth is multiplied by, for example a scale that `zoedepth '
-        'calibrate` measured. A scale that the node estimates with scale.source multiplies '
-        'depth as well.',
+        'Fixed factor that all depth is multiplied by, in addition to the scale of scale.file or '
+        'scale.source.',
         limits=(0.01, 100.0),
     )
     # ---- scale -----------------------------------------------------------------------------
@@ -114,8 +113,8 @@ class PipelineSettings:
     scale_max_rate: float = parameter(
         'scale.max_rate',
         0.1,
-        'Largest change per second of the scale that scale.source estimates, relative to the '
-        'scale [1/s]: 0.1 allows 10 % per second.',
+        'Largest relative change per second [1/s] of the scale applied to depth, while it follows '
+        'the estimate of scale.source: 0.1 allows 10 % per second.',
         limits=(0.001, 1.0),
     )
     scale_shape: str = parameter(
@@ -162,10 +161,10 @@ class PipelineSettings:
     filter_sky: bool = parameter(
         'filter.sky',
         True,
-        'Set pixels of the sky to +Inf in depth/image. Sky is what is far, above the horizon, '
-        'smooth and connected to the upper edge of the image. The filter works while the outdoor '
-        'head is in use and the camera is known (camera_info or camera.hfov), or with a network '
-        'that outputs the sky.',
+        'Set pixels of the sky to +Inf in depth/image. Sky is what is 25 m away or more, above the '
+        'horizon, smooth and connected to the upper edge of the image. The filter works while the '
+        'outdoor head is in use and the camera is known (camera_info or camera.hfov), or with a '
+        'network that outputs the sky.',
     )
     filter_flicker: bool = parameter(
         'filter.flicker',
@@ -177,8 +176,8 @@ class PipelineSettings:
     cloud_rate_hz: float = parameter(
         'cloud.rate',
         10.0,
-        'Rate of the topic depth/points and of all topics depth/points/* [Hz]. 0.0 publishes '
-        'a cloud for every camera image.',
+        'Largest rate of the topic depth/points and of all topics depth/points/* [Hz]. 0.0 '
+        'publishes a cloud for every camera image.',
         limits=(0.0, MAX_RATE_HZ),
     )
     cloud_decimation: int = parameter(
@@ -216,9 +215,9 @@ class PipelineSettings:
     obstacles_min_height_m: float = parameter(
         'obstacles.min_height',
         0.10,
-        'Height [m] above or below the ground plane, near the camera, up to which points belong '
-        'to depth/points/ground; obstacles.ground_slope increases this limit with distance. '
-        'Higher points belong to depth/points/obstacles, up to obstacles.max_height.',
+        'Points up to this height [m] above or below the ground plane belong to '
+        'depth/points/ground; obstacles.ground_slope increases this limit with distance. Higher '
+        'points belong to depth/points/obstacles, up to obstacles.max_height.',
         limits=(0.0, 10.0),
     )
     obstacles_ground_slope: float = parameter(
@@ -249,7 +248,8 @@ class PipelineSettings:
         0.15,
         'A ray of depth/points/clearing that passes an obstacle within this distance [m] ends '
         'beside the obstacle; use the height of a voxel of the costmap. With 0.0 '
-        'depth/points/clearing has only the rays that meet nothing up to obstacles.max_range.',
+        'depth/points/clearing has only the rays that meet neither ground nor obstacle within '
+        'obstacles.max_range.',
         limits=(0.0, 1.0),
     )
     # ---- cliffs ----------------------------------------------------------------------------
@@ -328,8 +328,8 @@ class PipelineSettings:
     router_rate_hz: float = parameter(
         'router.rate',
         2.0,
-        'Rate [Hz] at which images are classified as indoor or outdoor and the topic domain '
-        'is published. 0.0 classifies every image.',
+        'Largest rate [Hz] at which images are classified as indoor or outdoor and the topic '
+        'domain is published. 0.0 classifies every image.',
         limits=(0.0, MAX_RATE_HZ),
     )
     router_smoothing: float = parameter(
@@ -372,9 +372,9 @@ class PipelineSettings:
     camera_height_m: float = parameter(
         'camera.height',
         0.0,
-        'Height of the camera above the ground [m]. The height defines the ground plane where '
-        "no ground is visible, and is the reference for scale.source 'height'. 0.0 means "
-        'unknown.',
+        'Height of the camera above the ground [m]. The height defines the ground plane while no '
+        'ground is visible, excludes planes at another height, such as tables, and is the '
+        "reference for scale.source 'height'. 0.0 means unknown.",
         limits=(0.0, 100.0),
     )
     camera_base_frame: str = parameter(

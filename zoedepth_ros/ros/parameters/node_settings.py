@@ -134,7 +134,7 @@ class NodeSettings(PipelineSettings):
         'seconds; on a CPU the first start measures the modes (for small networks also OpenVINO, '
         'if installed) and keeps the result in the cache folder (~/.cache/zoedepth or '
         "$ZOEDEPTH_HOME). 'packed' uses the default mode for the device without measuring. "
-        "'compile' uses torch.compile, which takes minutes at the first start. 'off' runs the "
+        "'compile' uses torch.compile, which takes a minute or more at the start. 'off' runs the "
         'slower implementation without optimizations.',
         choices=('auto', 'packed', 'off', 'compile'),
         changeable='inactive',
