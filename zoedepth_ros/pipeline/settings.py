@@ -161,10 +161,10 @@ class PipelineSettings:
     filter_sky: bool = parameter(
         'filter.sky',
         True,
-        'Set pixels of the sky to +Inf in depth/image. Sky is what is 25 m away or more, above the '
-        'horizon, smooth and connected to the upper edge of the image. The filter works while the '
-        'outdoor head is in use and the camera is known (camera_info or camera.hfov), or with a '
-        'network that outputs the sky.',
+        'Set pixels of the sky to +Inf in depth/image. Pixels are sky if they are at least 25 m '
+        'away, above the horizon, smooth and connected to the upper edge of the image. The filter '
+        'works while the outdoor head is in use and the camera is known (camera_info or '
+        'camera.hfov), or with a network that outputs the sky.',
     )
     filter_flicker: bool = parameter(
         'filter.flicker',
