@@ -111,10 +111,7 @@ NETWORK = frozenset({
 })  # fmt: skip
 # libraries -> the folders or modules that alone may import them
 ONLY = {
-    ROS: (
-        *('ros', 'demo', 'viewing.live_images', 'benchmark.node'),
-        'messages.images',  # cv_bridge
-    ),
+    ROS: ('ros', 'demo', 'viewing.live_images', 'benchmark.node'),
     NETWORK: ('weights.fetch', 'weights.download'),
     frozenset({'socket'}): ('weights', 'viewing.viewer', 'environment'),
     frozenset({'huggingface_hub'}): ('weights',),
