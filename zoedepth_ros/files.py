@@ -17,7 +17,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -63,7 +63,7 @@ def parse_yaml(text: str, *, aliases: bool = False) -> Any:
     aliases unless enabled, because a few lines with aliases can expand to gigabytes.
     """
     try:
-        return yaml.load(text, _Loader if aliases else _PlainLoader)
+        return yaml.load(text, _AliasLoader if aliases else _Loader)
     except yaml.MarkedYAMLError as error:
         line = f'line {error.problem_mark.line + 1}: ' if error.problem_mark else ''
         raise ValueError(f'{line}{shortened(str(error.problem), 200)}') from None
@@ -178,17 +178,12 @@ def name_for_opencv(path: Path) -> str:
 
 def check_writable(path: Path) -> None:
     """Raise OSError that names `path` if it cannot be written; writes nothing."""
-    try:
+    with named_write_errors(path), suppress(FileNotFoundError, NotADirectoryError):
         mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:
-        raise OSError(_write_error_text(path, error)) from None
-    else:
         if stat.S_ISDIR(mode):
             raise OSError(f'{path}: expected the name of a file, got a folder')
         if not os.access(path, os.W_OK):
-            raise OSError(f'{path}: cannot be written: {os.strerror(errno.EACCES)}')
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if not stat.S_ISREG(mode):
             return
     check_folder(path.parent)
@@ -199,12 +194,9 @@ def check_folder(folder: Path) -> None:
     there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     if not there.is_dir():
         raise OSError(f'{folder}: expected a folder, but {there} is not one')
-    try:
-        with tempfile.TemporaryFile(dir=there) as file:
-            file.write(bytes(4096))
-            file.flush()
-    except OSError as error:
-        raise OSError(_write_error_text(folder, error)) from None
+    with named_write_errors(folder), tempfile.TemporaryFile(dir=there) as file:
+        file.write(bytes(4096))
+        file.flush()
 
 
 def _refusal(error: BaseException | None) -> OSError | None:
@@ -267,15 +259,18 @@ def is_still(path: Path, file: BinaryIO) -> bool:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuse values that are nested too deep, and keys that occur twice."""
+    """Refuse values that are nested too deep, keys that occur twice, and aliases."""
 
-    _nested = 0
+    _nested, _refuses_aliases = 0, True
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self._nested += 1
-        if self._nested > _MOST_NESTED:
+        problem = 'the values are nested too deeply' if self._nested > _MOST_NESTED else ''
+        if self._refuses_aliases and self.check_event(yaml.AliasEvent):
+            problem = 'YAML aliases (*name) are not allowed'
+        if problem:
             mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(None, None, 'the values are nested too deeply', mark)
+            raise yaml.composer.ComposerError(None, None, problem, mark)
         node = super().compose_node(parent, index)
         self._nested -= 1
         return node
@@ -298,16 +293,8 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-class _PlainLoader(_Loader):
-    """Refuse aliases as well."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(
-                None, None, 'YAML aliases (*name) are not allowed', mark
-            )
-        return super().compose_node(parent, index)
+class _AliasLoader(_Loader):
+    _refuses_aliases = False
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -11,6 +11,7 @@ import bags
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor, plane
+from mcap.reader import make_reader
 from mcap.writer import Writer
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader
@@ -19,7 +20,6 @@ from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.cdr import DOMAIN, decode, definition
 from zoedepth_ros.bags.errors import Damage, RecordingError
 from zoedepth_ros.bags.mcap_writer import partial_path
-from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 from zoedepth_ros.bags.recording import open_recording
 from zoedepth_ros.inference.result import ContextLost, InferenceError
 
@@ -30,8 +30,7 @@ def by_red(rgb, head):
 
 
 def convert(source, target, predictor=None, **options):
-    plan = make_plan(Job(source, target, bags.options(**options)))
-    return add_depth(plan, predictor or FakePredictor(by_red))
+    return add_depth(bags.plan(source, target, **options), predictor or FakePredictor(by_red))
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
@@ -87,22 +86,18 @@ def test_of_images_and_their_compressed_copy_the_images_are_taken(tmp_path):
     depth = bags.compressed(bags.rgb_image(0), 10**18, '/range/image/compressedDepth')
     copies = [bags.compressed(bags.rgb_image(n), 10**18 + n * 10**8) for n in range(3)]
     source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(3), *copies, depth])
-    assert make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions())).inputs.image == bags.IMAGE
-    other = bags.image(bags.rgb_image(0), 10**18, '/rear/image')
-    source = bags.write_mcap(tmp_path / 'two.mcap', [*bags.drive(3), other])
-    with pytest.raises(RecordingError, match=r'choose one with --image; .*/rear/image'):
-        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
+    assert bags.plan(source, tmp_path / 'out.mcap').inputs.image == bags.IMAGE
 
 
 @pytest.mark.parametrize('kind', [np.float32, np.uint16])
 def test_of_images_and_depth_the_images_are_taken(tmp_path, kind):
     ranged = bags.depth(np.zeros(bags.SIZE, kind), 10**18, '/range/image')
     source = bags.write_mcap(tmp_path / 'in.mcap', [ranged, *bags.drive(3)])
-    assert make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions())).inputs.image == bags.IMAGE
+    assert bags.plan(source, tmp_path / 'out.mcap').inputs.image == bags.IMAGE
     broken = replace(ranged, topic='/broken/image', data=b'\0\1\0\0')
     source = bags.write_mcap(tmp_path / 'broken.mcap', [broken, ranged, *bags.drive(3)])
     with pytest.raises(RecordingError, match='choose one with --image; .*/broken/image'):
-        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
+        bags.plan(source, tmp_path / 'out.mcap')
 
 
 @pytest.mark.parametrize(
@@ -117,21 +112,21 @@ def test_a_recording_of_depth_alone_is_refused_by_name(tmp_path, topics, encodin
     values = np.ones(bags.SIZE, np.uint16 if encoding == '16UC1' else np.float32)
     messages = [bags.depth(values, 10**18, topic) for topic in topics]
     source = bags.write_mcap(tmp_path / 'depth.mcap', messages)
-    for options in (DepthOptions(), DepthOptions(image=topics[0])):
+    for options in ({}, {'image': topics[0]}):
         with pytest.raises(
             RecordingError, match=rf'^{topics[0]} contains depth \({encoding}\), expected'
         ):
-            make_plan(Job(source, tmp_path / 'out.mcap', options))
+            bags.plan(source, tmp_path / 'out.mcap', **options)
     source = bags.write_mcap(tmp_path / 'both.mcap', [*bags.drive(1), *messages])
     with pytest.raises(RecordingError, match=f'^{topics[0]} contains depth'):
-        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions(image=topics[0])))
+        bags.plan(source, tmp_path / 'out.mcap', image=topics[0])
 
 
 def test_a_recording_of_compressed_depth_alone_is_refused_by_name(tmp_path):
     depth = bags.compressed(bags.rgb_image(0), 10**18, '/range/image/compressedDepth')
     source = bags.write_mcap(tmp_path / 'depth.mcap', [depth])
     with pytest.raises(RecordingError, match='^/range/image/compressedDepth contains depth'):
-        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
+        bags.plan(source, tmp_path / 'out.mcap')
 
 
 def test_a_field_of_view_stands_in_for_a_missing_calibration(tmp_path):
@@ -181,17 +176,8 @@ def test_a_broken_image_is_counted_and_the_others_get_depth(tmp_path):
 @pytest.mark.parametrize('topic', [bags.IMAGE, bags.INFO])
 def test_messages_of_another_type_on_a_topic_are_reported(tmp_path, topic, is_first):
     text = bags.text('of another type', 10**18 - 10**6, topic)
-    path = tmp_path / 'in.mcap'
-    with path.open('wb') as file:
-        writer, channels = Writer(file), {}
-        writer.start('ros2')
-        for m in [text, *bags.drive(2)] if is_first else [*bags.drive(2), text]:
-            if (m.topic, m.type_name) not in channels:
-                schema = writer.register_schema(m.type_name, 'ros2msg', b'')
-                channels[m.topic, m.type_name] = writer.register_channel(m.topic, 'cdr', schema)
-            channel = channels[m.topic, m.type_name]
-            writer.add_message(channel, m.time_ns, m.data, m.time_ns)
-        writer.finish()
+    written = [text, *bags.drive(2)] if is_first else [*bags.drive(2), text]
+    path = bags.write_with_mcap(tmp_path / 'in.mcap', written)
     report = convert(path, tmp_path / 'out.mcap')
     assert (report.depths, report.clouds) == (2, 2)
     if topic == bags.IMAGE:
@@ -241,7 +227,9 @@ def test_the_domain_message_is_the_nodes():
 def test_two_topics_of_images_are_listed(tmp_path):
     other = bags.image(bags.rgb_image(1), 10**18, '/rear/image_raw')
     source = bags.write_mcap(tmp_path / 'in.mcap', [*bags.drive(2), other])
-    with pytest.raises(RecordingError, match=r'--image.*/camera/image_raw.*2 messages.*/rear/im'):
+    with pytest.raises(
+        RecordingError, match=r'choose one with --image.*/camera/image_raw.*2 messages.*/rear/im'
+    ):
         convert(source, tmp_path / 'out.mcap')
     report = convert(source, tmp_path / 'out.mcap', image='/rear/image_raw')
     assert report.depths == 1
@@ -299,9 +287,6 @@ def test_an_image_that_failed_before_does_not_get_the_next_ones_depth(tmp_path):
 
 
 def test_times_of_publishing_and_numbers_are_the_images(tmp_path):
-    from mcap.reader import make_reader
-    from mcap.writer import Writer
-
     image = bags.image(bags.rgb_image(0), 10**18)
     with (tmp_path / 'in.mcap').open('wb') as file:
         writer = Writer(file)
@@ -366,8 +351,6 @@ def test_a_killed_process_leaves_work_that_is_finished(tmp_path):
 
 
 def test_the_recording_states_where_its_depth_comes_from(tmp_path):
-    from mcap.reader import make_reader
-
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
     report = convert(source, tmp_path / 'out.mcap')
     with (tmp_path / 'out.mcap').open('rb') as file:

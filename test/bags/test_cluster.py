@@ -92,13 +92,7 @@ def second(cluster):
 
 def fleet(folder, count=4, size=(300, 400)):
     """Make recordings; gives jobs, and the files that a local run makes of them."""
-    sources = []
-    for number in range(count):
-        images = [
-            bags.image(bags.rgb_image(n, size), 10**18 + number * 10**12 + n * 10**8)
-            for n in range(IMAGES)
-        ]
-        sources.append(bags.write_mcap(folder / f'{number}.mcap', images))
+    sources = bags.long_recordings(folder, count, size)
     for name in ('local', 'out'):
         (folder / name).mkdir()
     local = [Job(path, folder / 'local' / path.name, DepthOptions()) for path in sources]

@@ -16,9 +16,9 @@ def jobs(folder):
 
 
 def check(results, folder):
-    by_name = {job.source.name: result for job, result in results}
-    assert 'bad.mcap: not an MCAP file' in by_name.pop('bad.mcap')
-    assert {name: r.depths for name, r in by_name.items()} == {
+    found = by_name(results)
+    assert 'bad.mcap: not an MCAP file' in found.pop('bad.mcap')
+    assert {name: r.depths for name, r in found.items()} == {
         '1.mcap': 1,
         '2.mcap': 2,
         '3.mcap': 3,
@@ -50,9 +50,7 @@ def test_what_nobody_expects_of_a_job_is_its_failure_and_names_it(tmp_path, monk
 
     real = fleet.make_plan
     monkeypatch.setattr(fleet, 'make_plan', plan)
-    results = {
-        job.source.name: r for job, r in run_here(jobs(tmp_path), FakeModel(), Counts([0, 0]))
-    }
+    results = by_name(run_here(jobs(tmp_path), FakeModel(), Counts([0, 0])))
     expected = f'{tmp_path}/2.mcap: RecursionError: maximum recursion depth exceeded'
     assert results['2.mcap'] == expected
     assert (results['1.mcap'].depths, results['3.mcap'].depths) == (1, 3)
@@ -75,7 +73,7 @@ def test_damage_of_every_kind_stops_no_later_recording(tmp_path):
         Job(path, tmp_path / 'out' / f'{path.stem}.mcap', DepthOptions())
         for path in (broken, deep, empty, good)
     ]
-    results = {job.source.name: r for job, r in run_here(work, FakeModel(), Counts([0, 0]))}
+    results = by_name(run_here(work, FakeModel(), Counts([0, 0])))
     assert str(file) in results['broken']
     assert results['deep'].depths == 2
     assert results['deep'].damage == [
@@ -90,15 +88,12 @@ def test_damage_of_every_kind_stops_no_later_recording(tmp_path):
 
 
 def long_jobs(folder, count=4):
-    for number in range(count):
-        messages = [
-            bags.image(bags.rgb_image(n, (300, 400)), 10**18 + n * 10**8) for n in range(8)
-        ]
-        bags.write_mcap(folder / f'{number}.mcap', messages)
-    return [
-        Job(folder / f'{n}.mcap', folder / 'out' / f'{n}.mcap', DepthOptions())
-        for n in range(count)
-    ]
+    sources = bags.long_recordings(folder, count)
+    return [Job(path, folder / 'out' / path.name, DepthOptions()) for path in sources]
+
+
+def by_name(results):
+    return {job.source.name: result for job, result in results}
 
 
 @pytest.mark.parametrize('loses_context', [False, True], ids=['killed', 'without its GPU'])
@@ -107,7 +102,7 @@ def test_a_process_that_dies_takes_no_other_recording_along_and_its_own_is_gone_
 ):
     work = long_jobs(tmp_path)
     model = DyingModel(str(tmp_path / 'died'), loses_context=loses_context)
-    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Counts([0, 0]))}
+    results = by_name(run_with_processes(work, model, 2, Counts([0, 0])))
     assert (tmp_path / 'died').exists()
     assert {name: r.depths for name, r in results.items()} == {f'{n}.mcap': 8 for n in range(4)}
     assert sum(bool(r.reused) for r in results.values()) == 1
@@ -116,7 +111,7 @@ def test_a_process_that_dies_takes_no_other_recording_along_and_its_own_is_gone_
 def test_a_recording_on_which_every_process_dies_is_named_and_the_others_are_done(tmp_path):
     work = long_jobs(tmp_path)
     model = DyingModel(str(tmp_path / 'died'), always_at='2.mcap')
-    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Counts([0, 0]))}
+    results = by_name(run_with_processes(work, model, 2, Counts([0, 0])))
     assert (
         results.pop('2.mcap') == f'{tmp_path}/2.mcap: the process that processed this recording '
         'ended unexpectedly 2 times'
@@ -132,7 +127,7 @@ def test_replaced_results_are_gone_on_with_too_when_a_process_dies(tmp_path):
     for job in work:
         job.target.write_bytes(b'old')
     model = DyingModel(str(tmp_path / 'died'))
-    results = {j.source.name: r for j, r in run_with_processes(work, model, 2, Counts([0, 0]))}
+    results = by_name(run_with_processes(work, model, 2, Counts([0, 0])))
     assert (tmp_path / 'died').exists()
     assert {name: r.depths for name, r in results.items()} == {'0.mcap': 8, '1.mcap': 8}
     assert sum(bool(r.reused) for r in results.values()) == 1

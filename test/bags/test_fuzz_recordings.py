@@ -9,13 +9,12 @@ from __future__ import annotations
 import random
 import re
 import shutil
-from pathlib import Path
 
 import bags
 import pytest
 from fake_model import FakeModel
 from fuzzing import CASES
-from mcap.writer import CompressionType, Writer
+from mcap.writer import CompressionType
 
 from zoedepth_ros.bags.fleet import Counts, run_here
 from zoedepth_ros.bags.plan import DepthOptions, Job, Report
@@ -29,21 +28,9 @@ STRUCTURE = (  # what of a recording's text makes readers do something
 REPLACED = (b'', b'[' * 300, b'\xff' * 9, b'&a [*a, *a]', b'null', b'1e999', b'../' * 20, b'\x00')
 
 
-def own_mcap(path: Path, compression: CompressionType, *, crcs: bool) -> Path:
-    """Write an MCAP of small chunks with mcap's own writer."""
-    with path.open('wb') as file:
-        writer = Writer(file, chunk_size=15_000, compression=compression, enable_crcs=crcs)
-        writer.start('ros2')
-        channels = {}
-        for m in bags.drive(4):
-            if m.topic not in channels:
-                schema = writer.register_schema(m.type_name, 'ros2msg', b'')
-                channels[m.topic] = writer.register_channel(m.topic, 'cdr', schema)
-            writer.add_message(channels[m.topic], m.time_ns, m.data, m.time_ns)
-        writer.add_attachment(1, 2, 'a.txt', 'text/plain', b'abc')
-        writer.add_metadata('m', {'k': 'v'})
-        writer.finish()
-    return path
+def add_more(writer) -> None:
+    writer.add_attachment(1, 2, 'a.txt', 'text/plain', b'abc')
+    writer.add_metadata('m', {'k': 'v'})
 
 
 @pytest.fixture(scope='module')
@@ -52,8 +39,9 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp('whole')
     found = []
     for number, (kind, crcs) in enumerate([('NONE', False), ('LZ4', True), ('ZSTD', False)]):
-        path = own_mcap(folder / f'{number}.mcap', CompressionType[kind], crcs=crcs)
-        found.append((path, ''))
+        options = {'chunk_size': 15_000, 'compression': CompressionType[kind], 'enable_crcs': crcs}
+        path = folder / f'{number}.mcap'
+        found.append((bags.write_with_mcap(path, bags.drive(4), also=add_more, **options), ''))
     for number, version in enumerate((8, 9)):
         bag = bags.write_bag(folder / f'bag_{number}', bags.drive(4), 'sqlite3', version)
         found += [(bag, next(bag.glob('*.db3')).name), (bag, 'metadata.yaml')]

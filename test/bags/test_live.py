@@ -46,7 +46,7 @@ def test_another_writers_file_and_somebody_elses_are_left_alone(tmp_path):
             LiveRecording(tmp_path / 'a.mcap').finish()
     assert len(bags.read_mcap(tmp_path / 'a.mcap')) == 1
     (tmp_path / 'b.mcap.partial').write_bytes(b'a diary')
-    with pytest.raises(OSError, match='not an unfinished recording of zoedepth'):
+    with pytest.raises(OSError, match='was not written by zoedepth'):
         LiveRecording(tmp_path / 'b.mcap').finish()
     assert (tmp_path / 'b.mcap.partial').read_bytes() == b'a diary'
 

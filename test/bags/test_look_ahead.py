@@ -11,7 +11,6 @@ from zoedepth_ros.bags import look_ahead as module
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.contents import Channel, Message, RecordingSummary
 from zoedepth_ros.bags.look_ahead import look_ahead
-from zoedepth_ros.bags.plan import Job, make_plan
 from zoedepth_ros.messages.camera import OTHER_STAMP
 from zoedepth_ros.viewing.moments import recording_frames
 
@@ -43,7 +42,7 @@ def first_points(path):
 @pytest.mark.parametrize('late_ns', [-5 * MS, 6, 250 * MS])
 def test_an_image_has_the_camera_info_of_its_stamp_though_recorded_after_it(tmp_path, late_ns):
     source = recording(tmp_path / 'in.mcap', late_ns)
-    plan = make_plan(Job(source, tmp_path / 'out.mcap', bags.options(cloud_decimation=1)))
+    plan = bags.plan(source, tmp_path / 'out.mcap', cloud_decimation=1)
     report = add_depth(plan, FakePredictor(1.0))
     assert focal_px_in(tmp_path / 'out.mcap') == list(FOCAL_PX)
     assert first_points(tmp_path / 'out.mcap') == pytest.approx([-31.5 / f for f in FOCAL_PX])
@@ -54,9 +53,7 @@ def test_an_image_has_the_camera_info_of_its_stamp_though_recorded_after_it(tmp_
 
 def test_without_its_own_an_image_has_the_newest_before_it_and_that_is_said(tmp_path):
     source = recording(tmp_path / 'in.mcap', 6, without=(3,))
-    report = add_depth(
-        make_plan(Job(source, tmp_path / 'out.mcap', bags.options())), FakePredictor()
-    )
+    report = add_depth(bags.plan(source, tmp_path / 'out.mcap'), FakePredictor())
     assert focal_px_in(tmp_path / 'out.mcap') == [50.0, 70.0, 50.0, 50.0, 90.0, 110.0]
     assert report.assumptions[OTHER_STAMP] == OTHER_STAMP
     notes = []
@@ -70,9 +67,7 @@ def test_a_calibration_that_never_has_the_stamp_of_an_image_is_no_notice(tmp_pat
     messages.insert(0, bags.camera_info(10**18 - 77))
     messages.insert(4, bags.camera_info(10**18 + 150 * MS, focal_px=60.0))
     source = bags.write_mcap(tmp_path / 'in.mcap', messages)
-    report = add_depth(
-        make_plan(Job(source, tmp_path / 'out.mcap', bags.options())), FakePredictor()
-    )
+    report = add_depth(bags.plan(source, tmp_path / 'out.mcap'), FakePredictor())
     assert focal_px_in(tmp_path / 'out.mcap') == [50.0, 50.0, 60.0, 60.0]
     assert OTHER_STAMP not in report.assumptions
 

@@ -9,7 +9,6 @@ from fake_predictor import FakePredictor
 
 from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.pieces import piece_path, predict_piece, spans
-from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
 from zoedepth_ros.inference.result import InferenceError
 
 IMAGES = 24
@@ -50,10 +49,9 @@ def switching(**options) -> FakePredictor:
 )
 def test_parts_together_are_one_run(tmp_path, options, most_calls):
     source = bags.write_mcap(tmp_path / 'in.mcap', drive())
-    options = bags.options(**options)
-    whole = make_plan(Job(source, tmp_path / 'whole.mcap', options))
+    whole = bags.plan(source, tmp_path / 'whole.mcap', **options)
     report = add_depth(whole, switching(), request='{}')
-    plan = make_plan(Job(source, tmp_path / 'out.mcap', options))
+    plan = bags.plan(source, tmp_path / 'out.mcap', **options)
     parts = spans(IMAGES, 4)
     assert [tuple(part) for part in parts] == [(1, 7), (7, 13), (13, 19), (19, 25)]
     for part in reversed(parts):
@@ -69,7 +67,7 @@ def test_parts_together_are_one_run(tmp_path, options, most_calls):
 
 def test_other_files_named_like_parts_are_left_alone(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', drive())
-    plan = make_plan(Job(source, tmp_path / 'out.mcap', bags.options(router_mode='outdoor')))
+    plan = bags.plan(source, tmp_path / 'out.mcap', router_mode='outdoor')
     own = tmp_path / 'out.mcap.piece_notes.txt'
     own.write_text('mine')
     linked = tmp_path / 'out.mcap.piece_1_2'
@@ -85,7 +83,7 @@ def test_other_files_named_like_parts_are_left_alone(tmp_path):
 def test_a_part_that_was_stopped_is_gone_on_with(tmp_path):
     size = (300, 400)
     source = bags.write_mcap(tmp_path / 'in.mcap', drive(size))
-    plan = make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
+    plan = bags.plan(source, tmp_path / 'out.mcap')
     (part,) = spans(IMAGES, 1)
     file = piece_path(plan.job.target, part)
     predict_piece(plan, switching(), part)
@@ -104,7 +102,7 @@ def test_a_part_that_was_stopped_is_gone_on_with(tmp_path):
 
 def test_a_part_that_was_never_finished_leaves_no_file(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', drive())
-    plan = make_plan(Job(source, tmp_path / 'out.mcap', bags.options(router_mode='outdoor')))
+    plan = bags.plan(source, tmp_path / 'out.mcap', router_mode='outdoor')
     broken = FakePredictor(2.0)
     broken.depth = lambda rgb, head: 1 / 0
     part = spans(IMAGES, 4)[1]
@@ -117,9 +115,9 @@ def test_a_part_that_was_never_finished_leaves_no_file(tmp_path):
 
 def test_parts_of_other_work_are_passed_over(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', drive())
-    whole = make_plan(Job(source, tmp_path / 'whole.mcap', DepthOptions()))
+    whole = bags.plan(source, tmp_path / 'whole.mcap')
     add_depth(whole, switching())
-    plan = make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions()))
+    plan = bags.plan(source, tmp_path / 'out.mcap')
     parts = spans(IMAGES, 3)
     predict_piece(plan, FakePredictor(7.0, precision='bf16'), parts[0])
     predict_piece(plan, FakePredictor(7.0), parts[1], request='another')

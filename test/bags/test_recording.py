@@ -14,9 +14,10 @@ import pytest
 import yaml
 import zstandard
 from mcap.reader import make_reader
-from mcap.writer import CompressionType, Writer
+from mcap.records import Attachment
+from mcap.writer import CompressionType, IndexType, Writer
 
-from zoedepth_ros.bags.contents import Attachment, Channel, Message, Metadata
+from zoedepth_ros.bags.contents import Channel, Message, Metadata
 from zoedepth_ros.bags.errors import Damage, DamagedRecordingError, RecordingError
 from zoedepth_ros.bags.mcap_writer import McapWriter
 from zoedepth_ros.bags.recording import open_recording
@@ -47,20 +48,7 @@ def many(count: int = 400) -> list[bags.Written]:
 
 
 def chunked(path: Path, compression: CompressionType, written: list[bags.Written]) -> Path:
-    """Write small chunks with mcap's own writer."""
-    with path.open('wb') as file:
-        write_chatter(Writer(file, chunk_size=10_000, compression=compression), written)
-    return path
-
-
-def write_chatter(writer: Writer, written: list[bags.Written]) -> None:
-    """Write messages on one topic, and end the file."""
-    writer.start('ros2')
-    schema = writer.register_schema('std_msgs/msg/String', 'ros2msg', b'string data')
-    channel = writer.register_channel(bags.CHATTER, 'cdr', schema)
-    for message in written:
-        writer.add_message(channel, message.time_ns, message.data, message.time_ns)
-    writer.finish()
+    return bags.write_with_mcap(path, written, chunk_size=10_000, compression=compression)
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
@@ -87,12 +75,6 @@ def test_a_bag_in_several_files_is_one(tmp_path):
     with pytest.raises(DamagedRecordingError, match=r'bag_1.mcap: the file is missing'):
         messages(folder)
     assert len(messages(folder, recover=True)) == 6
-
-
-def test_a_folder_that_a_killed_recorder_left_without_metadata_is_read(tmp_path):
-    folder = bags.write_bag(tmp_path / 'bag', bags.drive(2), 'sqlite3')
-    (folder / 'metadata.yaml').unlink()
-    assert Counter(messages(folder)) == Counter(bags.drive(2))
 
 
 def packed_bag(folder: Path, mode: str) -> Path:
@@ -224,7 +206,8 @@ def test_attachments_metadata_times_and_numbers_are_kept(tmp_path):
             '/b', 'a/msg/B', 'ros2idl', b'idl', 'cdr', (('offered_qos_profiles', 'as it was'),)
         )
         assert Message(channel, 11, 7, 42, b'data') in items
-        assert Attachment(4, 3, 'calibration.yaml', 'text/yaml', b'k: 1') in items
+        attachment = Attachment(3, 4, 'calibration.yaml', 'text/yaml', b'k: 1')
+        assert attachment in items
         assert Metadata('where', {'place': 'hall'}) in items
         assert {c.topic for c in summary(file).channels} == {'/b', '/silent', '/json'}
         assert not notes
@@ -316,22 +299,15 @@ def test_a_folder_named_as_a_recording_of_ros_1_is_read(tmp_path):
 
 
 def test_messages_are_counted_where_the_statistics_do_not_tell_topics_apart(tmp_path):
-    path = tmp_path / 'in.mcap'
-    with path.open('wb') as file:
-        writer = Writer(file)
-        writer.start()
-        channel = writer.register_channel(bags.CHATTER, 'cdr', 0)
-        for number in range(3):
-            writer.add_message(channel, number, b'x', number)
+    def clear(writer):
         writer._Writer__statistics.channel_message_counts.clear()  # optional in the format
-        writer.finish()
+
+    path = bags.write_with_mcap(tmp_path / 'in.mcap', many(3), also=clear)
     assert summary(path).counts == {bags.CHATTER: 3}
 
 
 def test_types_are_found_where_the_index_does_not_repeat_them(tmp_path):
-    path = tmp_path / 'in.mcap'
-    with path.open('wb') as file:
-        write_chatter(Writer(file, repeat_schemas=False), many(3))
+    path = bags.write_with_mcap(tmp_path / 'in.mcap', many(3), repeat_schemas=False)
     assert summary(path).type_of(bags.CHATTER) == 'std_msgs/msg/String'
     assert summary(path).counts == {bags.CHATTER: 3}
 
@@ -463,13 +439,14 @@ def test_compressed_messages_are_known_without_metadata_yaml(tmp_path, storage):
 
 
 def test_what_the_file_states_of_its_compression_is_undone_in_the_copy(tmp_path):
-    path = tmp_path / 'in.mcap'
     content = {'version': 9, 'compression_mode': 'message', 'compression_format': 'zstd'}
-    with path.open('wb') as file:
-        writer = Writer(file)
-        writer.start('ros2')
-        writer.add_metadata('rosbag2', {'serialized_metadata': yaml.safe_dump(content)})
-        writer.finish()
+    path = bags.write_with_mcap(
+        tmp_path / 'in.mcap',
+        [],
+        also=lambda writer: writer.add_metadata(
+            'rosbag2', {'serialized_metadata': yaml.safe_dump(content)}
+        ),
+    )
     ((item,), _) = read(path)
     plain = yaml.safe_load(item.values['serialized_metadata'])
     assert plain == {'version': 9, 'compression_mode': '', 'compression_format': ''}
@@ -491,18 +468,10 @@ def test_a_broken_compressed_message_is_named_and_the_others_are_kept(tmp_path):
     )
 
 
-def image_file(path: Path, type_name: str, *, encoding='cdr', schema=True, profile='') -> Path:
-    """Write an MCAP of two images with mcap's own writer."""
-    with path.open('wb') as file:
-        writer = Writer(file)
-        writer.start(profile)
-        number = writer.register_schema(type_name, 'ros2msg', b'') if schema else 0
-        channel = writer.register_channel(bags.IMAGE, encoding, number)
-        for n in range(2):
-            message = bags.image(bags.rgb_image(n), 10**18 + n)
-            writer.add_message(channel, message.time_ns, message.data, message.time_ns)
-        writer.finish()
-    return path
+def image_file(path: Path, type_name: str, **options) -> Path:
+    images = [bags.image(bags.rgb_image(n), 10**18 + n) for n in range(2)]
+    images = [replace(image, type_name=type_name) for image in images]
+    return bags.write_with_mcap(path, images, **options)
 
 
 def test_types_without_msg_in_their_names_are_the_same_types(tmp_path):
@@ -678,19 +647,14 @@ def test_a_data_set_of_tables_is_named_and_recordings_further_down_are_listed(tm
 
 def without_checksums(path: Path, written: list[bags.Written], *, index=True) -> Path:
     """Write uncompressed chunks of 10 messages without CRC, as rosbag2's `fastwrite` does."""
-    from mcap.writer import IndexType
-
-    kinds = IndexType.ALL if index else IndexType.CHUNK
-    with path.open('wb') as file:
-        writer = Writer(
-            file,
-            chunk_size=10 * (len(written[0].data) + 31),
-            compression=CompressionType.NONE,
-            enable_crcs=False,
-            index_types=kinds,
-        )
-        write_chatter(writer, written)
-    return path
+    return bags.write_with_mcap(
+        path,
+        written,
+        chunk_size=10 * (len(written[0].data) + 31),
+        compression=CompressionType.NONE,
+        enable_crcs=False,
+        index_types=IndexType.ALL if index else IndexType.CHUNK,
+    )
 
 
 def even(count: int = 40) -> list[bags.Written]:

@@ -17,8 +17,10 @@ def test_near_is_warm_and_far_is_cold():
 def test_unknown_is_black_and_nothing_known_is(unknown):
     depth_m = np.array([[unknown, 0.01, 1.0, 10.0, 1e6]], np.float32)
     bgr = depth_to_bgr(depth_m, 1.0, 10.0)
+    assert (bgr.shape, bgr.dtype) == ((1, 5, 3), np.uint8)
     assert bgr[0, 0].tolist() == [0, 0, 0]
     assert (bgr[0, 1:].max(axis=-1) > 100).all()
+    assert not depth_to_bgr(np.full((4, 4), unknown, np.float32)).any()
 
 
 def test_depth_beyond_the_limits_has_the_colour_of_the_limit():
@@ -33,16 +35,6 @@ def test_equal_ratios_of_distance_are_equal_steps_of_colour():
     half = depth_to_bgr(np.array([[2.0]], np.float32), 1.0, 4.0)
     other_half = depth_to_bgr(np.array([[4.0]], np.float32), 2.0, 8.0)
     assert half.tolist() == other_half.tolist()
-
-
-def test_the_image_has_the_size_of_the_depth():
-    bgr = depth_to_bgr(np.ones((5, 7), np.float32))
-    assert bgr.shape == (5, 7, 3)
-    assert bgr.dtype == np.uint8
-
-
-def test_a_map_without_any_depth_is_black():
-    assert not depth_to_bgr(np.full((4, 4), np.nan, np.float32)).any()
 
 
 @pytest.mark.parametrize('limits', [(0.0, 1.0), (2.0, 1.0), (1.0, 1.0), (1.0, np.inf)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoedepth_ros.media.doubts import doubts_about
+from zoedepth_ros.media.doubts import doubts_by_name, doubts_by_values
 
 SIZE = 120, 160
 RNG = np.random.default_rng(0)
@@ -29,6 +29,11 @@ def with_hot_pixel(values):
     values = values.copy()
     values[3, 3] = 65535
     return values
+
+
+def doubts_about(pixels, name, bits, **values):
+    by_name = () if bits else doubts_by_name(name)
+    return (*by_name, *doubts_by_values(pixels, bits=bits, **values))
 
 
 GREY8, LABELS = SCENE.astype(np.uint8), (SCENE // 32).astype(np.uint8)

@@ -90,22 +90,20 @@ def test_an_empty_cloud_is_a_valid_file(tmp_path):
     assert parse_ply((tmp_path / 'c.ply').read_bytes())[1] == []
 
 
-def test_colours_of_another_number_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r'one colour \(uint8\) for each of 2 points'):
-        write_ply(tmp_path / 'c.ply', np.ones((2, 3), np.float32), np.ones((3, 3), np.uint8))
+TWO = np.ones((2, 3), np.float32)
 
 
 @pytest.mark.parametrize(
-    'arguments',
+    ('words', 'arguments'),
     [
-        (np.ones((6, 4), np.float32),),
-        (np.ones((2, 3), np.float32), np.ones((2, 3))),
-        (np.ones((2, 3), np.float32), None, np.ones(3, np.float32)),
+        ('expected points', (np.ones((6, 4), np.float32),)),
+        ('one colour .uint8. for each of 2 points', (TWO, np.ones((3, 3), np.uint8))),
+        ('one colour .uint8. for each of 2 points', (TWO, np.ones((2, 3)))),
+        ('expected std_m of 2 points', (TWO, None, np.ones(3, np.float32))),
     ],
-    ids=['four columns', 'colours from 0 to 1', 'another number of standard deviations'],
 )
-def test_a_cloud_of_other_arrays_is_refused(tmp_path, arguments):
-    with pytest.raises(ValueError, match='expected'):
+def test_a_cloud_of_other_arrays_is_refused(tmp_path, words, arguments):
+    with pytest.raises(ValueError, match=words):
         write_ply(tmp_path / 'c.ply', *arguments)
 
 
@@ -244,15 +242,6 @@ def test_an_image_without_exif_is_upright(tmp_path):
     write_image(tmp_path / 'p.jpg', np.zeros((8, 8, 3), np.uint8))
     read = read_stored_image(tmp_path / 'p.jpg')
     assert (read.orientation, read.hfov_rad) == (1, 0.0)
-
-
-@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
-def test_an_image_whose_end_is_missing_is_refused_by_name(tmp_path, suffix):
-    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    data = with_orientation(noise, 1, suffix, '<')
-    (tmp_path / f'cut{suffix}').write_bytes(data[: len(data) // 2])
-    with pytest.raises(ImageFileError, match=rf'cut\{suffix}: the image breaks off'):
-        read_image(tmp_path / f'cut{suffix}')
 
 
 @pytest.mark.parametrize('content', [b'', b'hello', b'\xff\xd8\xff\xe1\x00', b'\x89PNG\r\n\x1a\n'])

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from videos import write_mkv
 
-from zoedepth_ros.media.video import Due, FrameTimes, chosen_times_s, container_fps
+from zoedepth_ros.media.video import FrameTimes, chosen_times_s, container_fps
 
 TIMES_MS = [0, 40, 80, 700, 1010, 1050, 1990, 2040, 3500, 3510]
 
@@ -41,10 +41,10 @@ def test_times_that_are_not_reported_or_go_back_come_from_the_rate(reported_ms, 
     assert [times.next() for _ in reported_ms] == pytest.approx(times_s)
 
 
-def test_after_a_gap_the_rate_is_kept():
-    due = Due(2.0)
-    times_s = [0.0, 0.3, 0.5, 0.7, 5.1, 5.2, 5.3, 5.5, 5.9, 6.0]
-    assert [t for t in times_s if due.take(t)] == [0.0, 0.5, 5.1, 5.5, 6.0]
+def test_after_a_gap_the_rate_is_kept(tmp_path):
+    times_ms = [0, 300, 500, 700, 5100, 5200, 5300, 5500, 5900, 6000]
+    path = write_mkv(tmp_path / 'a.mkv', times_ms)
+    assert list(chosen_times_s(path, 2.0)) == pytest.approx([0.0, 0.5, 5.1, 5.5, 6.0])
 
 
 @pytest.mark.parametrize(

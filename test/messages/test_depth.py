@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from zoedepth_ros.messages.depth import depth_from_image
+from zoedepth_ros.messages.images import depth_from_image
 
 
 def image(encoding, rows, step, *, big=False):

@@ -13,6 +13,7 @@ pytest.importorskip('mcap', reason='pip install mcap')
 pytest.importorskip('rosbags', reason='pip install rosbags')
 
 from mcap.reader import make_reader
+from mcap.writer import Writer as McapWriter
 from rosbags.interfaces import (
     Qos,
     QosDurability,
@@ -130,6 +131,15 @@ def drive(images: int = 4) -> list[Written]:
     return messages
 
 
+def long_recordings(folder: Path, count: int, size: tuple[int, int] = (300, 400)) -> list[Path]:
+    """Write recordings of 8 images, by default in several chunks, each at a time of its own."""
+    paths = [folder / f'{number}.mcap' for number in range(count)]
+    for number, path in enumerate(paths):
+        time_ns = 10**18 + number * 10**12
+        write_mcap(path, [image(rgb_image(n, size), time_ns + n * 10**8) for n in range(8)])
+    return paths
+
+
 def write_bag(
     path: Path, messages: list[Written], storage: str = 'mcap', version: int = 9
 ) -> Path:
@@ -153,6 +163,31 @@ def write_mcap(path: Path, messages: list[Written]) -> Path:
     """Write a single .mcap file with rosbags."""
     folder = write_bag(path.with_name(f'{path.name}_folder'), messages)
     next(folder.glob('*.mcap')).rename(path)
+    return path
+
+
+def write_with_mcap(
+    path: Path,
+    messages: list[Written],
+    *,
+    profile: str = 'ros2',
+    encoding: str = 'cdr',
+    schema: bool = True,
+    also=lambda writer: None,
+    **options,
+) -> Path:
+    """Write a file with mcap's own writer, which has options; also: writes what else it holds."""
+    with path.open('wb') as file:
+        writer, channels = McapWriter(file, **options), {}
+        writer.start(profile)
+        for m in messages:
+            kind = m.topic, m.type_name
+            if kind not in channels:
+                number = writer.register_schema(m.type_name, 'ros2msg', b'') if schema else 0
+                channels[kind] = writer.register_channel(m.topic, encoding, number)
+            writer.add_message(channels[kind], m.time_ns, m.data, m.time_ns)
+        also(writer)
+        writer.finish()
     return path
 
 
@@ -185,3 +220,10 @@ def options(**values):
     chosen = {name: values.pop(name, name == 'points') for name in OPTIONAL}
     own['added'] = frozenset(OPTIONAL[name] for name, is_chosen in chosen.items() if is_chosen)
     return DepthOptions(settings=PipelineSettings(**values), **own)
+
+
+def plan(source: Path, target: Path, *, overwrite: bool = False, **chosen):
+    """Plan the work on a recording; chosen: see `options`."""
+    from zoedepth_ros.bags.plan import Job, make_plan
+
+    return make_plan(Job(source, target, options(**chosen), overwrite=overwrite))

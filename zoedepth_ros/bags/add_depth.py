@@ -70,14 +70,14 @@ def add_depth(
         read = prefetch(PreparedImages(plan, report, damage, output.done()).steps(), _PREFETCHED)
         made = _made(read, predictor, pieces, plan, memory, report)
         with closing(prefetch(made, _PREFETCHED)) as steps:
-            for item, frame, work in steps:
-                if frame is not None and work is not None:
-                    output.note(frame.number, work.note)
-                output.write(item)
+            for item, work in steps:
                 if work is not None:
-                    for message in work.messages:
-                        output.write(message)
-                    _count(work.messages, plan, report)
+                    output.note(work.number, work.note)
+                output.write(item)
+                for message in () if work is None else work.messages:
+                    output.write(message)
+                    report.depths += message.channel == plan.channels[DEPTH]
+                    report.clouds += message.channel == plan.channels.get(POINTS)
                 if isinstance(item, Message) and item.channel.topic == plan.inputs.image:
                     on_image()
     report.damage = list(dict.fromkeys((*plan.damage, *damage.notes)))
@@ -88,6 +88,9 @@ def add_depth(
 
 class _Work(NamedTuple):
     """What was made of one image."""
+
+    number: int
+    """Of the image in the recording, from 1."""
 
     messages: tuple[Message, ...]
     """Its outputs; () where it has none, in later attempts too."""
@@ -103,26 +106,26 @@ def _made(
     plan: Plan,
     memory: Memory,
     report: Report,
-) -> Generator[tuple[Item, Frame | None, _Work | None], None, None]:
+) -> Generator[tuple[Item, _Work | None], None, None]:
     """Make the outputs of each image, unless an earlier attempt has written all of them."""
     messages = OutputMessages(make)
     pipeline = CameraPipeline(predictor, plan.job.options.settings, messages)
     state: Mapping[str, Any] | None = None
     for item, frame in steps:
         if frame is None:
-            yield item, None, None
+            yield item, None
             continue
         assert isinstance(item, Message)
         note = memory.recall(frame.number)
         if note is not None and SKIPPED in note:
             if note[SKIPPED]:
                 report.skipped[note[SKIPPED]] += 1
-            yield item, frame, _Work((), note)
+            yield item, _Work(frame.number, (), note)
             continue
         if note is not None and note.get('messages', len(frame.done)) == len(frame.done):
             state = note.get(STATE, state)
             report.reused += bool(frame.done)
-            yield item, frame, _Work(frame.done, note)
+            yield item, _Work(frame.number, frame.done, note)
             continue
         if state is not None:
             pipeline.restore(state)
@@ -133,7 +136,7 @@ def _made(
             reason = _NO_CAMERA if frame.due.depth else ''
             if reason:
                 report.skipped[reason] += 1
-            yield item, frame, _Work((), {SKIPPED: reason})
+            yield item, _Work(frame.number, (), {SKIPPED: reason})
             continue
         if frame.due.depth and DEPTH not in request.due.depth:
             report.skipped[_NO_CAMERA] += 1
@@ -143,7 +146,7 @@ def _made(
             raise
         except InferenceError:
             report.skipped[_FAILED] += 1
-            yield item, frame, _Work(frame.done, {SKIPPED: _FAILED})
+            yield item, _Work(frame.number, frame.done, {SKIPPED: _FAILED})
             continue
         found = pipeline.process(request, result, poses=partial(getattr, frame, 'pose'))
         made = _messages(found, messages, frame, item, plan, report)
@@ -152,7 +155,7 @@ def _made(
             report.assume(subject, text)
         report.reused += bool(frame.done)
         note = {'messages': len(made), STATE: pipeline.snapshot()}
-        yield item, frame, _Work((*frame.done, *made[len(frame.done) :]), note)
+        yield item, _Work(frame.number, (*frame.done, *made[len(frame.done) :]), note)
 
 
 def _messages(
@@ -184,10 +187,3 @@ def _messages(
         for name, channel in plan.channels.items()
         if name in encoded
     ]
-
-
-def _count(messages: Sequence[Message], plan: Plan, report: Report) -> None:
-    topics = [message.channel.topic for message in messages]
-    depth, points = plan.channels[DEPTH].topic, plan.channels.get(POINTS)
-    report.depths += depth in topics
-    report.clouds += points is not None and points.topic in topics

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from mcap.records import Attachment
 
 ROSBAG2_METADATA = 'rosbag2'
 """Name of the record in which rosbag2 keeps a bag's metadata."""
@@ -73,25 +76,6 @@ class Message(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """Hold a file that somebody put into a recording."""
-
-    log_time_ns: int
-    """When it was put there [ns]."""
-
-    create_time_ns: int
-    """When it was made [ns]."""
-
-    name: str
-
-    media_type: str
-    """Its MIME type."""
-
-    data: bytes
-    """Its content."""
-
-
-@dataclass(frozen=True, slots=True)
 class Metadata:
     """Hold names and values that somebody put into a recording."""
 
@@ -101,7 +85,12 @@ class Metadata:
     values: dict[str, str]
 
 
-Item = Channel | Message | Attachment | Metadata
+Item: TypeAlias = 'Channel | Message | Attachment | Metadata'
+
+
+def size_of(item: Item) -> int:
+    """Return the size of a message's payload [bytes]; 0 for other items, which are small."""
+    return len(item.data) if isinstance(item, Message) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
@@ -79,20 +79,6 @@ def summarize_db3(path: Path, damage: Damage) -> RecordingSummary:
     for key, channel in channels.items():
         of_topics[channel.topic] += counts.get(key, 0)
     return RecordingSummary(tuple(channels.values()), dict(of_topics))
-
-
-def first_time_ns(path: Path) -> int | None:
-    """Return the time of the first message [ns]; None when there is none or it cannot be read."""
-    with closing(_connect(path, Damage(recover=True))) as database:
-        with suppress(sqlite3.Error):  # of a damaged file
-            _refuse_views(path, database)
-        for query in ('SELECT MIN(timestamp) FROM messages', 'SELECT timestamp FROM messages'):
-            try:
-                found = database.execute(query).fetchone()
-            except sqlite3.Error:
-                continue
-            return found[0] if found and isinstance(found[0], int) else None
-    return None
 
 
 def _connect(path: Path, damage: Damage) -> sqlite3.Connection:
@@ -210,9 +196,18 @@ def _columns(database: sqlite3.Connection, table: str) -> list[str]:
 def _every_row(
     path: Path, database: sqlite3.Connection, damage: Damage, query: str
 ) -> Iterator[tuple[Any, ...]]:
-    """Return the rows one by one, so that a damaged page costs only what lies on it."""
+    """Return the rows one by one, so that a damaged page costs only what lies on it.
+
+    They come by time where the index can be read, else by number.
+    """
+    row_ids: Iterable[int] = count(1)
+    try:
+        found = database.execute('SELECT id FROM messages ORDER BY timestamp, id').fetchall()
+        row_ids = [row_id for (row_id,) in found]
+    except sqlite3.Error as error:
+        damage.report(path, f'damaged: {error}')
     misses, is_damaged = 0, False
-    for row_id in _row_ids(path, database, damage):
+    for row_id in row_ids:
         row = None
         try:
             row = database.execute(query, (row_id,)).fetchone()
@@ -225,15 +220,3 @@ def _every_row(
             break
     if is_damaged:
         damage.report(path, 'damaged: the messages on some pages of the database cannot be read')
-
-
-def _row_ids(path: Path, database: sqlite3.Connection, damage: Damage) -> Iterator[int]:
-    """Return the numbers of the rows by time where the index can be read, else by number."""
-    try:
-        by_time = database.execute('SELECT id FROM messages ORDER BY timestamp, id').fetchall()
-    except sqlite3.Error as error:
-        damage.report(path, f'damaged: {error}')
-    else:
-        yield from (row_id for (row_id,) in by_time)
-        return
-    yield from count(1)

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from queue import SimpleQueue
 
-from zoedepth_ros.bags.contents import Item, Message
+from zoedepth_ros.bags.contents import Item, Message, size_of
 from zoedepth_ros.bags.mcap_writer import McapWriter
 
 _MOST_WAITING_BYTES = 256 * 2**20
@@ -32,7 +32,7 @@ class LiveRecording:
 
     def add(self, item: Item) -> bool:
         """Take something; tells whether it will be written, unless the disk fails."""
-        size = _size(item)
+        size = size_of(item)
         with self._lock:
             if self._trouble or self._waiting_bytes + size > self._most_waiting_bytes:
                 return False
@@ -69,15 +69,11 @@ class LiveRecording:
                     if isinstance(item, Message):
                         self._counts[item.channel.topic] += 1
                     with self._lock:
-                        self._waiting_bytes -= _size(item)
+                        self._waiting_bytes -= size_of(item)
         except _Abandoned:
             pass
         except Exception as error:  # whatever it is, the stream must go on
             self._trouble = f'{self._path}: {error}'
-
-
-def _size(item: Item) -> int:
-    return len(item.data) if isinstance(item, Message) else 0
 
 
 class _Abandoned(Exception):  # noqa: N818, internal

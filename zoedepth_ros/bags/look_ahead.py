@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TypeGuard
 
-from zoedepth_ros.bags.contents import Item, Message, RecordingSummary
+from zoedepth_ros.bags.contents import Item, Message, RecordingSummary, size_of
 from zoedepth_ros.bags.recording import Recording
 
 MOST_S, MOST_BYTES, MOST_INFOS = 1.0, 64 << 20, 32
@@ -31,10 +31,7 @@ def look_ahead(
         yield from items
         return
     ahead = _Ahead(iter(items), infos, found)
-    while True:
-        item = ahead.next()
-        if item is None:
-            return
+    for item in ahead:
         if isinstance(item, Message) and item.channel.topic == images:
             ahead.look_for(item)
         yield item
@@ -55,19 +52,17 @@ class _Ahead:
         self._waiting = deque[Item]()
         self._bytes = self._count = 0
         self._stamps = deque[tuple[int, int]](maxlen=2 * MOST_INFOS)  # of the latest camera_info
-        self._failure: Exception | None = None
+        self._end: Exception | None = None
 
-    def next(self) -> Item | None:
-        """Return the next item; None at the end.  Raises what reading has raised."""
-        if not self._waiting:
-            self._read()
-        if not self._waiting:
-            if self._failure is not None:
-                raise self._failure
-            return None
+    def __iter__(self) -> Iterator[Item]:
+        return self
+
+    def __next__(self) -> Item:
+        if not self._waiting and (end := self._read()):
+            raise end
         item = self._waiting.popleft()
         self._count -= self._is_info(item)
-        self._bytes -= _size(item)
+        self._bytes -= size_of(item)
         return item
 
     def look_for(self, image: Message) -> None:
@@ -79,34 +74,28 @@ class _Ahead:
             last = self._waiting[-1] if self._waiting else image
             if isinstance(last, Message) and last.log_time_ns > end_ns:
                 return
-            if not self._read():
+            if self._read():
                 return
             item = self._waiting[-1]
             if self._is_info(item):
                 self._found(item)
 
-    def _read(self) -> bool:
-        """Read one item; returns whether there was one."""
+    def _read(self) -> Exception | None:
+        """Read one item; returns the end or the error of the items where there is none."""
         try:
-            item = next(self._items, None)
+            item = next(self._items)
         except Exception as error:  # is raised when what was read before it has had its turn
-            self._failure = error
-            return False
-        if item is None:
-            return False
+            self._end = self._end or error
+            return self._end
         self._waiting.append(item)
-        self._bytes += _size(item)
+        self._bytes += size_of(item)
         if self._is_info(item):
             self._count += 1
             self._stamps.append(stamp_of(item))
-        return True
+        return None
 
     def _is_info(self, item: Item) -> TypeGuard[Message]:
         return isinstance(item, Message) and item.channel.topic == self._infos
-
-
-def _size(item: Item) -> int:
-    return len(item.data) if isinstance(item, Message) else 0
 
 
 def stamp_of(message: Message) -> tuple[int, int]:

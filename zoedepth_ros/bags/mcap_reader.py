@@ -24,14 +24,7 @@ from mcap.opcode import Opcode
 from mcap.reader import SeekingReader
 from mcap.summary import Summary
 
-from zoedepth_ros.bags.contents import (
-    Attachment,
-    Channel,
-    Item,
-    Message,
-    Metadata,
-    RecordingSummary,
-)
+from zoedepth_ros.bags.contents import Channel, Item, Message, Metadata, RecordingSummary
 from zoedepth_ros.bags.errors import Damage, DamagedRecordingError, RecordingError
 from zoedepth_ros.errors import quoted
 
@@ -82,15 +75,6 @@ def summarize_mcap(path: Path, damage: Damage) -> RecordingSummary:
             counts[channels[key].topic] += count
         return RecordingSummary(tuple(channels.values()), dict(counts))
     return _scan(path, Damage(recover=damage.recover))
-
-
-def first_time_ns(path: Path) -> int | None:
-    """Return the log time of the first message [ns]; None when there is none."""
-    summary = _summary(path)
-    if summary and summary.statistics and summary.statistics.message_count:
-        return summary.statistics.message_start_time
-    items = read_mcap(path, Damage(recover=True))
-    return next((item.log_time_ns for item in items if isinstance(item, Message)), None)
 
 
 def has_end(path: Path) -> bool:
@@ -251,8 +235,7 @@ class _Reader:
             self._channels[channel.id] = _channel(channel, self._schemas)
             yield self._channels[channel.id]
         elif opcode == Opcode.ATTACHMENT:
-            a = _parse(records.Attachment, body)
-            yield Attachment(a.log_time, a.create_time, a.name, a.media_type, a.data)
+            yield _parse(records.Attachment, body)
         elif opcode == Opcode.METADATA:
             metadata = _parse(records.Metadata, body)
             yield Metadata(metadata.name, metadata.metadata)

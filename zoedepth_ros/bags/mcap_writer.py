@@ -8,27 +8,25 @@ shows that the work is another one.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple, cast
+from typing import IO, Any, BinaryIO, cast
 
+from mcap.records import Attachment
 from mcap.writer import CompressionType, Writer
 
-from zoedepth_ros.bags.contents import Attachment, Channel, Item, Message, Metadata
+from zoedepth_ros.bags.contents import Channel, Item, Message, Metadata
 from zoedepth_ros.bags.errors import Damage, ExistsError, RecordingError, ResumeError
 from zoedepth_ros.bags.mcap_reader import read_mcap, sound_bytes
-from zoedepth_ros.bags.memory import STATE, Memory
-from zoedepth_ros.files import is_still, named_write_errors, open_locked
+from zoedepth_ros.bags.memory import STATE, Memory, open_own
+from zoedepth_ros.files import is_still, named_write_errors
 
 UNCOMPRESSED = 'none'
-COMPRESSIONS = {
-    UNCOMPRESSED: CompressionType.NONE,
-    'lz4': CompressionType.LZ4,
-    'zstd': CompressionType.ZSTD,
-}
+COMPRESSIONS = {kind.name.lower(): kind for kind in CompressionType}
 REMEDY = 'free some space, then repeat the command: the command continues where it stopped'
 """End of errors about a recording that cannot be written."""
 
@@ -60,9 +58,10 @@ class McapWriter:
         self.path, self.partial = path, partial_path(path)
         self._overwrite, self._keeps_unfinished = overwrite, keeps_unfinished
         self._memory: Memory | None = None
-        self._noted = _Noted()
+        self._written = 0  # number of the last image of which everything is in the file, if new
+        self._noted = deque([(0, 0)] * 3, maxlen=3)  # number of an image, size of the file then
         self.partial.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self.partial)
+        self._lock = open_own(self.partial, _start())
         try:
             self._refuse_existing()
             self.kept_bytes = sound_bytes(self.partial) if resume else 0
@@ -91,17 +90,10 @@ class McapWriter:
         finally:
             if not is_finished and not self._keeps_unfinished:
                 self._remove()
-            self._close(is_finished=is_finished)
-
-    def _close(self, *, is_finished: bool) -> None:
-        """Close the files; of unfinished work without a second error of a disk that is full."""
-        for file in (self._memory, self._lock):
-            try:
-                if file is not None:
-                    file.close()
-            except OSError:
-                if is_finished:
-                    raise
+            # unfinished work has raised already, perhaps for a full disk, which closing repeats
+            with nullcontext() if is_finished else suppress(OSError), self._lock:
+                if self._memory is not None:
+                    self._memory.close()
 
     def remember(self, about: Mapping[str, str]) -> Memory:
         """Return the memory of this work, removed when it is finished; `about` identifies it."""
@@ -118,11 +110,14 @@ class McapWriter:
         self._memory.note(number, note)
         if STATE not in note:
             return
-        self._noted = self._noted.after(number, self._file.tell())
-        if self._memory.is_long and self._noted.written:
+        self._noted.append((number, self._file.tell()))
+        (before, _), (_, old_size), (_, size) = self._noted
+        if size > old_size:  # the chunk with everything made of the image `before` is written
+            self._written = before
+        if self._memory.is_long and self._written:
             self._file.sync()
-            self._memory.settle(self._noted.written, self._file.tell())
-            self._noted = self._noted._replace(written=0)
+            self._memory.settle(self._written, size)
+            self._written = 0
 
     def _refuse_existing(self) -> None:
         if not os.path.lexists(self.path) or self._overwrite:
@@ -169,7 +164,7 @@ class McapWriter:
             self._channel(item)
         elif isinstance(item, Attachment):
             self._writer.add_attachment(
-                item.create_time_ns, item.log_time_ns, item.name, item.media_type, item.data
+                item.create_time, item.log_time, item.name, item.media_type, item.data
             )
         elif isinstance(item, Metadata):
             self._writer.add_metadata(item.name, item.values)
@@ -211,24 +206,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     if os.path.lexists(path) and not overwrite:
         raise ExistsError(f'{path} exists; --overwrite replaces it')
     if os.path.lexists(partial_path(path)):
-        _locked(partial_path(path)).close()
-
-
-def _locked(partial: Path) -> BinaryIO:
-    """Open and lock a partial file; raises for one that is being written, or is no such file."""
-    try:
-        file = open_locked(partial)
-    except BlockingIOError:
-        raise ResumeError(f'{partial}: another zoedepth process is writing this file') from None
-    start = file.read(len(_start()))
-    file.seek(0)
-    if not _start().startswith(start):
-        file.close()
-        raise RecordingError(
-            f'{partial} is not an unfinished recording of zoedepth: move the file away or choose '
-            'another output file'
-        )
-    return file
+        open_own(partial_path(path), _start()).close()
 
 
 @cache
@@ -237,21 +215,6 @@ def _start() -> bytes:
     stream = BytesIO()
     Writer(stream).start(_PROFILE, _LIBRARY)
     return stream.getvalue()
-
-
-class _Noted(NamedTuple):
-    """Find the images of which everything is in the file: the writer collects chunks first."""
-
-    number: int = 0
-    before: int = 0
-    size: int = 0
-    written: int = 0
-    """Number of the last image of which everything is in the file; 0 for no new one."""
-
-    def after(self, number: int, size: int) -> _Noted:
-        """Return what is known when an image is noted, and the file has this size [bytes]."""
-        written = self.before if size > self.size else self.written
-        return _Noted(number, self.number, size, written)
 
 
 class _ComparingFile:

@@ -28,7 +28,7 @@ MOST_BYTES = 64 << 20
 """Growth of the file after which states are dropped [bytes]."""
 
 _KEY, _SETTLED = 'zoedepth_ros', 'settled'
-_READ_BYTES = 2**16
+_START = f'{{"{_KEY}": '.encode()
 
 
 class Memory:
@@ -47,10 +47,10 @@ class Memory:
         self.path, self._replacement = path, path.with_name(f'{path.name}.new')
         self._first = f'{json.dumps({_KEY: about, "form": FORM})}\n'.encode()
         self._lock = Lock()  # another thread recalls
-        self._file = _opened(path)
+        self._file = open_own(path, _START)
         try:
             if os.path.lexists(self._replacement):  # left by a process that was killed
-                _opened(self._replacement).close()
+                open_own(self._replacement, _START).close()
                 self._replacement.unlink()
             self._take(anew=anew)
         except BaseException:
@@ -69,14 +69,15 @@ class Memory:
         with self._lock:
             if number not in self._places:
                 return {} if number < self._settled else None
-            line = _pread_line(self._file.fileno(), self._places[number])
+            line = self._line_at(self._places[number])
         return dict(json.loads(line)[1])
 
     def note(self, number: int, note: Mapping[str, Any]) -> None:
         """Write a note, unless there is or was one."""
         if number not in self._places and number >= self._settled:
-            self._add(number, note, self._size())
-            self._write(self._file, [_line(number, note)])
+            with self._lock:
+                self._add(number, note, self._size())
+                self._write(self._file, [_line(number, note)])
 
     @property
     def is_long(self) -> bool:
@@ -89,12 +90,12 @@ class Memory:
         output_bytes: of the output that are on the disk, with all that was made of these images.
         """
         kept = [at for n, at in self._places.items() if n >= number or n in self._skipped]
-        notes = (_pread_line(self._file.fileno(), at) for at in kept)
-        new = _opened(self._replacement)
-        self._write(new, (self._first, _line(number, {_SETTLED: output_bytes}), *notes))
-        os.fsync(new.fileno())
-        self._replacement.replace(self.path)
+        new = open_own(self._replacement, _START)
         with self._lock, self._file:
+            notes = map(self._line_at, kept)
+            self._write(new, (self._first, _line(number, {_SETTLED: output_bytes}), *notes))
+            os.fsync(new.fileno())
+            self._replacement.replace(self.path)
             self._file = new
             self._take(anew=False)
             self._kept_bytes = self._size()
@@ -135,7 +136,11 @@ class Memory:
             self._skipped.add(number)
 
     def _size(self) -> int:
-        return self._file.seek(0, os.SEEK_END)
+        return os.fstat(self._file.fileno()).st_size
+
+    def _line_at(self, place: int) -> bytes:
+        self._file.seek(place)
+        return self._file.readline()
 
     def _write(self, file: BinaryIO, lines: Iterable[bytes]) -> None:
         with named_write_errors(self.path, remedy='free some space, then start again'):
@@ -144,18 +149,23 @@ class Memory:
             file.flush()  # a killed process has left it; the depth after it comes later
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open and lock a file of this module; raises for one that is being written, or is another."""
+def open_own(path: Path, start: bytes) -> BinaryIO:
+    """Open and lock a file of this package, created if missing, which begins with `start`.
+
+    Raises ResumeError for one that is being written, RecordingError for one of another program,
+    and OSError.
+    """
     try:
         file = open_locked(path)
     except BlockingIOError:
         raise ResumeError(f'{path}: another zoedepth process is writing this file') from None
-    start = f'{{"{_KEY}": '.encode()
-    if not start.startswith(file.read(len(start))):
+    found = file.read(len(start))
+    file.seek(0)
+    if not start.startswith(found):
         file.close()
         raise RecordingError(
             f'{path} was not written by zoedepth, and zoedepth would overwrite it: move the file '
-            'to another folder'
+            'to another folder, or choose another output file'
         )
     return file
 
@@ -172,12 +182,3 @@ def _parsed(line: bytes) -> tuple[int, dict[str, Any]] | None:
         return (int(number), note) if whole else None
     except (ValueError, TypeError, RecursionError):
         return None
-
-
-def _pread_line(file: int, place: int) -> bytes:
-    """Return the line that begins at a place of a file that is open for writing too."""
-    line = b''
-    while not line.endswith(b'\n') and (more := os.pread(file, _READ_BYTES, place + len(line))):
-        end = more.find(b'\n') + 1
-        line += more[:end] if end else more
-    return line

@@ -8,7 +8,7 @@ through all images as always, takes what fits and predicts the rest: the result 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from glob import escape as glob_escape
@@ -142,8 +142,14 @@ class Pieces:
 
     def __init__(self, target: Path, parts: Sequence[Span], about: Mapping[str, str]) -> None:
         """about: parts of other work, and those that are missing, are passed over."""
-        paths = [piece_path(target, span) for span in parts]
-        self._stored = _all(path for path in paths if first_metadata(path, _ABOUT) == about)
+        paths = (piece_path(target, span) for span in parts)
+        self._stored = (
+            _unpacked(item)
+            for path in paths
+            if first_metadata(path, _ABOUT) == about
+            for item in read_mcap(path, Damage(recover=True))
+            if isinstance(item, Message)
+        )
         self._next = next(self._stored, None)
 
     def take(self, number: int, requested: str) -> DepthResult | None:
@@ -162,13 +168,6 @@ class Pieces:
                 'the depth network failed on the image in an earlier run of the command'
             )
         return found.result
-
-
-def _all(paths: Iterator[Path]) -> Iterator[Stored]:
-    for path in paths:
-        for item in read_mcap(path, Damage(recover=True)):
-            if isinstance(item, Message):
-                yield _unpacked(item)
 
 
 def _packed(stored: Stored, *, keeps_uncertainty: bool) -> Message:

@@ -153,21 +153,17 @@ class PreparedImages:
                 hfov_rad=at.camera_hfov_rad,
             )
         except CameraUnknown as error:
-            self._report_unknown(error)
+            report, text = self._report, str(error)
+            if POINTS in self._plan.job.options.added:
+                report.no_points = report.no_points or text
+            if error.reason == UNUSABLE and text != report.no_points:
+                report.assume(text, text)
             return None
         if camera.reading is not None:
             self._report.assume('camera_info', camera.reading.text)
         for text in camera.notices:
             self._report.assume(text, text)
         return camera
-
-    def _report_unknown(self, error: CameraUnknown) -> None:
-        """Report why an image has no camera, every reason once."""
-        report, text = self._report, str(error)
-        if POINTS in self._plan.job.options.added:
-            report.no_points = report.no_points or text
-        if error.reason == UNUSABLE and text != report.no_points:
-            report.assume(text, text)
 
 
 class _Done:

@@ -6,18 +6,17 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 import zstandard
 
-from zoedepth_ros.bags import db3_file, mcap_reader
 from zoedepth_ros.bags.cdr import decode
 from zoedepth_ros.bags.contents import (
     CDR,
@@ -35,20 +34,9 @@ from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text
 from zoedepth_ros.messages.types import IMAGE
 
-
-class _Format(NamedTuple):
-    """Hold the functions that read files of one storage."""
-
-    read: Callable[[Path, Damage], Iterator[Item]]
-    summarize: Callable[[Path, Damage], RecordingSummary]
-    first_time_ns: Callable[[Path], int | None]
-
-
-_FORMATS = {
-    '.mcap': _Format(read_mcap, summarize_mcap, mcap_reader.first_time_ns),
-    '.db3': _Format(read_db3, summarize_db3, db3_file.first_time_ns),
-}
-SUFFIXES = tuple(_FORMATS)
+_READ = {'.mcap': read_mcap, '.db3': read_db3}
+_SUMMARIZE = {'.mcap': summarize_mcap, '.db3': summarize_db3}
+SUFFIXES = tuple(_READ)
 METADATA_FILE = 'metadata.yaml'
 _METADATA_BYTES = 16 << 20  # of a thousand files with a hundred topics: 10 MB
 _LOOKED_AT = 2000  # items: some seconds of a robot
@@ -98,7 +86,7 @@ class Recording:
             yield _plain(Metadata(ROSBAG2_METADATA, {'serialized_metadata': self.metadata}))
         for file in self.files:
             with damage.of(file, len(self.files)), _unpacked(file, damage) as plain:
-                for item in _FORMATS[_suffix(file)].read(plain, damage):
+                for item in _READ[_suffix(file)](plain, damage):
                     if isinstance(item, Metadata):
                         yield _plain(item)
                     elif isinstance(item, Message) and item.data.startswith(_ZSTD_MAGIC):
@@ -118,7 +106,7 @@ class Recording:
         counts = Counter[str]()
         for file in self.files:
             with damage.of(file, len(self.files)), _unpacked(file, damage) as plain:
-                summary = _FORMATS[_suffix(file)].summarize(plain, damage)
+                summary = _SUMMARIZE[_suffix(file)](plain, damage)
                 channels.update(dict.fromkeys(summary.channels))
                 counts.update(summary.counts)
         return RecordingSummary(tuple(channels), dict(counts))
@@ -239,13 +227,10 @@ def _by_time(files: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _first_time_ns(file: Path) -> int:
-    found = None
-    with (
-        suppress(Exception),
-        _unpacked(file, Damage(recover=True)) as plain,
-    ):  # reading it reports the error
-        found = _FORMATS[_suffix(file)].first_time_ns(plain)
-    return 2**64 if found is None else found
+    items = Recording(file, (file,)).read(Damage(recover=True))
+    with suppress(Exception):  # reading it reports the error
+        return next(item.log_time_ns for item in items if isinstance(item, Message))
+    return 2**64
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

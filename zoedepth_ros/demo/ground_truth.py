@@ -16,8 +16,7 @@ from zoedepth_ros.demo.trajectory_summary import (
 )
 from zoedepth_ros.evaluation.metrics import compute_metrics
 from zoedepth_ros.inference.result import MIN_DEPTH_M
-from zoedepth_ros.messages.depth import depth_from_image
-from zoedepth_ros.messages.images import ImageReader
+from zoedepth_ros.messages.images import ImageReader, depth_from_image
 
 IMAGE, DEPTH, DOMAIN = 'image', 'depth/image', 'domain'
 TRUE_DEPTH, TRUE_DOMAIN = 'ground_truth/depth', 'ground_truth/domain'

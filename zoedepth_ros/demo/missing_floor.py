@@ -14,8 +14,7 @@ from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import project
 from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.media.color import EDGE, BgrImage
-from zoedepth_ros.media.ground_truth_panel import heading
-from zoedepth_ros.media.panel import SIDE_TITLE, draw_panel
+from zoedepth_ros.media.panel import SIDE_TITLE, draw_panel, heading
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import Cloud

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.demo.frame_sets import RecordedFrame
 from zoedepth_ros.media.files import write_image, write_ply
-from zoedepth_ros.media.ground_truth_panel import heading
-from zoedepth_ros.media.panel import SIDE_TITLE, draw_panel
+from zoedepth_ros.media.panel import SIDE_TITLE, draw_panel, heading
 
 _HEADING_PX = 16.0
 REPORT, IMAGE, POINTS = 'report.json', 'demo.png', 'points.ply'

@@ -37,8 +37,7 @@ from zoedepth_ros.demo.topic_statistics import TopicStatistics, status_values
 from zoedepth_ros.demo.trajectory_image import draw_trajectory, error_text
 from zoedepth_ros.files import json_text, write_file
 from zoedepth_ros.messages.clouds import cloud_arrays, cloud_points
-from zoedepth_ros.messages.depth import depth_from_image
-from zoedepth_ros.messages.images import ImageReader
+from zoedepth_ros.messages.images import ImageReader, depth_from_image
 from zoedepth_ros.msg import Domain, Status
 from zoedepth_ros.pipeline.outputs import CLIFFS, POINTS, UNCERTAINTY
 from zoedepth_ros.ros import publishers

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.demo.ground_truth import MAX_DEPTH_M, in_range
 from zoedepth_ros.demo.trajectory_summary import ScoredFrame, Timeline, TrajectorySummary
 from zoedepth_ros.media.color import BACKGROUND, BgrImage, linear_ticks, put_text, text_width
-from zoedepth_ros.media.ground_truth_panel import draw_ground_truth_row, heading
+from zoedepth_ros.media.panel import draw_ground_truth_row, heading
 from zoedepth_ros.media.sample import DOMAINS
 
 _TEXT_PX = 16.0

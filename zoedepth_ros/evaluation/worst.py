@@ -10,7 +10,7 @@ from zoedepth_ros.evaluation.evaluate import ScoredImage
 from zoedepth_ros.evaluation.protocol import resize_prediction
 from zoedepth_ros.media.color import BgrImage
 from zoedepth_ros.media.files import write_image
-from zoedepth_ros.media.ground_truth_panel import draw_ground_truth_row
+from zoedepth_ros.media.panel import draw_ground_truth_row
 
 VIEW_HEIGHT = 320
 """Height of each view of a panel [px]."""

@@ -51,18 +51,6 @@ def names_depth(name: str) -> bool:
     return _last_telling(name, _DEPTH_WORDS)
 
 
-def doubts_about(
-    pixels: NDArray[Any], name: str, *, is_grey: bool, bits: int, white: int
-) -> tuple[str, ...]:
-    """Return why an image as it is stored may be none, or is read wrongly, in words.
-
-    name: topic or path.  bits: significant ones as configured, which say that it is an image; 0
-    for none.  The others: see `doubts_by_values`.
-    """
-    by_name = () if bits else doubts_by_name(name)
-    return (*by_name, *doubts_by_values(pixels, is_grey=is_grey, bits=bits, white=white))
-
-
 def doubts_by_name(name: str) -> tuple[str, ...]:
     """Return why images of a topic or path may be none, in words."""
     if _last_telling(name, _DEPTH_WORDS | _MAP_WORDS):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.files import write_file
 from zoedepth_ros.geometry.millimetres import from_millimetres, to_millimetres
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
-from zoedepth_ros.media.doubts import doubts_about, names_depth
+from zoedepth_ros.media.doubts import doubts_by_name, doubts_by_values, names_depth
 from zoedepth_ros.media.image_header import (
     fault,
     hfov_rad,
@@ -83,7 +83,8 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     is_known = 0 < written < np.iinfo(pixels.dtype).max and not _is_scaled(data, written)
     if is_known and not (bits and pixels.dtype == np.uint16):
         white, notes = written, [f'the value of white is {written}, by the header of the file']
-    doubts = doubts_about(pixels, name, is_grey=is_grey, bits=bits, white=white)
+    doubts = () if bits else doubts_by_name(name)
+    doubts += doubts_by_values(pixels, is_grey=is_grey, bits=bits, white=white)
     if white != 0xFF or pixels.dtype == np.uint16:
         pixels = to_8_bits(pixels, white)
     code = cv2.COLOR_GRAY2RGB if is_grey else cv2.COLOR_BGR2RGB

@@ -1,4 +1,4 @@
-"""One image of everything: camera image | depth | uncertainty | cloud from the side."""
+"""One image of everything: camera image | depth | uncertainty | cloud from the side, or errors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from zoedepth_ros.media.color import (
     INK,
     BgrImage,
     color_limits,
+    depth_range,
     depth_to_bgr,
     error_bar,
     error_to_bgr,
@@ -78,10 +79,55 @@ def draw_panel(
             error_bar(view_height, text_px=text_px),
         ]
         columns.insert(2, (UNCERTAINTY_TITLE, views))
-    panel = assemble(columns, round(text_px * 1.4), text_px)
+    panel = _assemble(columns, round(text_px * 1.4), text_px)
     if note:
         panel = draw_note(panel, note, text_px * 1.2)
     return draw_warning(panel, warning) if warning else panel
+
+
+def draw_ground_truth_row(
+    rgb: NDArray[np.uint8],
+    true_m: NDArray[np.float32],
+    depth_m: NDArray[np.float32],
+    *,
+    titles: tuple[str, str, str],
+    scored_m: NDArray[np.float32] | None = None,
+    warning: str = '',
+    note: str = '',
+    view_height: int = 348,
+) -> BgrImage:
+    """Draw prediction beside ground truth: image | ground truth | prediction | error (H, W, 3).
+
+    Blue-green-red.  Colours of the error: green is correct, red is wrong, black is unknown.
+
+    rgb: (H, W, 3); true_m, depth_m: (H, W) [m], both in the colour range of the ground truth.
+    titles: above image, prediction and error.
+    scored_m: ground truth with NaN where no error is shown; true_m if not given.
+    warning: a text across the row.  note: a text below the row.  view_height: of each view [px].
+    """
+    text_px = max(8.0, view_height / 22)
+    near_m, far_m = depth_range(true_m)
+    errors = error_to_bgr(_error_percent(depth_m, true_m if scored_m is None else scored_m))
+    views = (depth_to_bgr(true_m, near_m, far_m), depth_to_bgr(depth_m, near_m, far_m), errors)
+    true, depth, error = (fit(view, view_height, cv2.INTER_NEAREST) for view in views)
+    bar_px = round(6.6 * text_px)  # independent of the labels, so that the rows align
+    depth_bar, percent_bar = (
+        _padded(bar, bar_px)
+        for bar in (
+            scale_bar(view_height, near_m, far_m, text_px=text_px),
+            error_bar(view_height, text_px=text_px),
+        )
+    )
+    columns = [
+        (titles[0], [fit(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), view_height)]),
+        ('ground truth [m]', [true]),
+        (titles[1], [depth, depth_bar]),
+        (titles[2], [error, percent_bar]),
+    ]
+    row = _assemble(columns, round(text_px * 1.2), text_px)
+    if warning:
+        row = draw_warning(row, warning)
+    return draw_note(row, note, text_px) if note else row
 
 
 def draw_depth_with_scale(
@@ -97,6 +143,18 @@ def draw_depth_with_scale(
     bar = scale_bar(height, near_m, far_m, text_px=max(8.0, height / 40))
     drawn = np.hstack([depth_to_bgr(depth_m, near_m, far_m), bar])
     return draw_warning(drawn, warning) if warning else drawn
+
+
+def heading(width: int, lines: list[str], text_px: float) -> BgrImage:
+    """Draw lines of text, the first one large."""
+    first_px, line_px = text_px * 1.5, round(text_px * 2.1)
+    height = round(first_px * 2.2) + line_px * (len(lines) - 1) + round(text_px * 0.4)
+    canvas = np.full((height, width, 3), BACKGROUND, np.uint8)
+    left, y = round(text_px), round(first_px * 1.7)
+    for index, line in enumerate(lines):
+        put_text(canvas, line, (left, y), text_px if index else first_px, bold=not index)
+        y += line_px
+    return canvas
 
 
 def draw_warning(image: BgrImage, text: str) -> BgrImage:
@@ -138,7 +196,7 @@ def _fit_text(text: str, height: int, width: int) -> tuple[list[str], float]:
     return lines, text_px
 
 
-def assemble(columns: list[tuple[str, list[BgrImage]]], gap_px: int, text_px: float) -> BgrImage:
+def _assemble(columns: list[tuple[str, list[BgrImage]]], gap_px: int, text_px: float) -> BgrImage:
     """Put views with titles beside each other on the background."""
     height = columns[0][1][0].shape[0]
     title_px = round(text_px * 2.4)
@@ -155,7 +213,7 @@ def assemble(columns: list[tuple[str, list[BgrImage]]], gap_px: int, text_px: fl
     return panel
 
 
-def padded(image: BgrImage, width: int) -> BgrImage:
+def _padded(image: BgrImage, width: int) -> BgrImage:
     """Return an image at least this wide [px], with background on its right."""
     missing = max(0, width - image.shape[1])
     return np.hstack([image, np.full((image.shape[0], missing, 3), BACKGROUND, np.uint8)])
@@ -167,3 +225,13 @@ def fit(image: BgrImage, height: int, shrink: int = cv2.INTER_AREA) -> BgrImage:
     larger = height > image.shape[0]
     how = cv2.INTER_LINEAR if larger and shrink == cv2.INTER_AREA else shrink
     return cv2.resize(image, (width, height), interpolation=how)
+
+
+def _error_percent(
+    depth_m: NDArray[np.float32], true_m: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return |depth - true| / true (H, W) [per cent]; NaN if one of them is unknown."""
+    with np.errstate(invalid='ignore', divide='ignore'):
+        error = 100.0 * np.abs(depth_m - true_m) / true_m
+    known = np.isfinite(true_m) & (true_m > 0.0) & ~np.isnan(depth_m)
+    return np.where(known, error, np.nan).astype(np.float32)

@@ -58,23 +58,6 @@ class FrameTimes:
         return time_s
 
 
-class Due:
-    """Select frames, at most so many per second: the first one at or after each multiple."""
-
-    def __init__(self, rate_hz: float) -> None:
-        """rate_hz: 0 for every frame."""
-        self._rate_hz, self._next_s = rate_hz, 0.0
-
-    def take(self, time_s: float) -> bool:
-        """Return whether the frame of this time is selected."""
-        if self._rate_hz <= 0.0:
-            return True
-        if time_s + 1e-6 < self._next_s:
-            return False
-        self._next_s = (math.floor((time_s + 1e-6) * self._rate_hz) + 1) / self._rate_hz
-        return True
-
-
 def chosen_times_s(path: Path, rate_hz: float) -> Iterator[float]:
     """Yield the times of a video's selected frames [s]; ValueError if OpenCV cannot read it."""
     with _opened(path) as video:
@@ -137,12 +120,17 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
 
 
 def _selected(video: cv2.VideoCapture, rate_hz: float) -> Iterator[float]:
-    """Grab frame after frame and yield the times of those selected [s]."""
-    times, due = FrameTimes(video), Due(rate_hz)
+    """Grab frame after frame and yield the times of those selected [s].
+
+    These are the first one at or after each multiple of 1 / rate_hz; every frame at a rate of 0.
+    """
+    times, next_s = FrameTimes(video), 0.0
     while video.grab():
         time_s = times.next()
-        if due.take(time_s):
+        if time_s + 1e-6 >= next_s:
             yield time_s
+            if rate_hz > 0.0:
+                next_s = (math.floor((time_s + 1e-6) * rate_hz) + 1) / rate_hz
 
 
 def container_fps(fps: float) -> float:

@@ -1,4 +1,4 @@
-"""From Image and CompressedImage messages to RGB images; knows no node.
+"""From Image and CompressedImage messages to RGB images and depth; knows no node.
 
 OpenCV converts the colours, not cv_bridge: cv_bridge calls the same functions after two more
 copies, and its wheels and numpy 2 do not go together (ros-perception/vision_opencv#535).
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.millimetres import from_millimetres
 from zoedepth_ros.media.brightness import SignificantBits, to_8_bits
 from zoedepth_ros.media.doubts import doubts_by_name, doubts_by_values, names_depth
 from zoedepth_ros.media.files import DepthFileError, ImageFileError, decode_image
@@ -24,6 +25,7 @@ Rgb = NDArray[np.uint8]
 DEPTH_ENCODINGS = ('16UC1', '16SC1', '32FC1', '64FC1')
 """What depth comes in (REP 118), and no camera's image."""
 
+_DEPTH_TYPES = {'32FC1': np.float32, '16UC1': np.uint16}
 _LOWER_DEPTH = tuple(name.lower() for name in DEPTH_ENCODINGS)
 
 _OTHER_STARTS = {
@@ -333,3 +335,16 @@ def image_rows(msg: Any, rows: int, row_bytes: int) -> NDArray[np.uint8]:
         )
         raise ConversionError('wrong data length', message)
     return np.frombuffer(msg.data, np.uint8).reshape(rows, msg.step)[:, :row_bytes]
+
+
+def depth_from_image(msg: Any) -> NDArray[np.float32]:
+    """Return the depth (H, W) [m] of a 32FC1 or 16UC1 image; NaN where it is unknown.
+
+    Raises ValueError for another encoding and for data that do not fit the size.
+    """
+    if msg.encoding not in _DEPTH_TYPES:
+        raise ValueError(f'the encoding of depth must be 32FC1 or 16UC1, got {msg.encoding!r}')
+    kind = np.dtype(_DEPTH_TYPES[msg.encoding]).newbyteorder('>' if msg.is_bigendian else '<')
+    rows = image_rows(msg, msg.height, msg.width * kind.itemsize)
+    values = np.ascontiguousarray(rows).view(kind)
+    return from_millimetres(values) if msg.encoding == '16UC1' else values.astype(np.float32)

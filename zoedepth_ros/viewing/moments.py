@@ -21,8 +21,8 @@ from zoedepth_ros.media.files import read_stored_image
 from zoedepth_ros.media.video import read_video, read_webcam
 from zoedepth_ros.messages import types
 from zoedepth_ros.messages.camera import CameraTracker
-from zoedepth_ros.messages.depth import depth_from_image
 from zoedepth_ros.messages.image_order import LATE
+from zoedepth_ros.messages.images import depth_from_image
 from zoedepth_ros.pipeline.outputs import DEPTH, DOMAIN
 from zoedepth_ros.viewing.frame import ViewFrame, model_text, noted_camera
 
