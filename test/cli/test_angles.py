@@ -9,7 +9,7 @@ import pytest
 import yaml
 from fake_predictor import FakePredictor
 
-from zoedepth_ros.cli.camera_options import field_of_view_deg
+from zoedepth_ros.cli.arguments import field_of_view_deg
 from zoedepth_ros.cli.main import main
 
 COMMANDS = {
@@ -96,9 +96,9 @@ def test_an_unsuitable_calibration_is_named(place, capsys, options, complaint, c
 @pytest.mark.parametrize(
     ('value', 'message'),
     [
-        ('1.2', '1.2 rad would be 68.8 degrees'),
-        ('3.1', '3.1 rad would be 177.6 degrees'),
-        ('0.5', '0.5 rad would be 28.6 degrees'),
+        ('1.2', '1.2 radians are 68.8 degrees'),
+        ('3.1', 'expected 5 to 150 degrees, got 3.1'),
+        ('0.5', '0.5 radians are 28.6 degrees'),
         ('4.9', 'expected 5 to 150 degrees, got 4.9'),
         ('0', 'expected 5 to 150 degrees'),
         ('-60', 'expected'),

@@ -42,7 +42,7 @@ AT = [*CALIBRATE, '--distance', '2']
         ([*BAG, '--depth-rate', 'nan'], 'must be a finite number, got nan'),
         ([*BAG, '--depth-rate', '30fps'], "depth.rate must be a double, got '30fps'"),
         ([*BAG, '--jobs', '0'], 'integer of 1 to 1000, got 0'),
-        ([*BAG, '--pitch', '100'], 'expected an angle of -86 to 86 degrees, got 100'),
+        ([*BAG, '--pitch', '100'], 'expected -85.94 to 85.94 degrees, got 100'),
         ([*VIEW, '--rate', '-1'], 'expected 0 to 1000 Hz'),
         ([*VIEW, '--frames', '-1'], '0 or more'),
         ([*PREDICT, '--rate', 'inf'], 'expected 0 to 1000 Hz'),

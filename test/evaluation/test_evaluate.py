@@ -9,9 +9,6 @@ from listed_samples import ListedSamples, flat_sample
 from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.datasets.zero_shot_indoor import HyperSim
 from zoedepth_ros.evaluation.evaluate import evaluate, predict_sample
-from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
-
-INDOOR = DOMAIN_PROTOCOLS['indoor']
 
 
 def _two_metres(image, head):
@@ -24,7 +21,7 @@ def predicted(network, sample, head='auto'):
 
 def test_every_image_is_scored_and_the_mean_is_over_images():
     samples = [flat_sample('a', 2.0), flat_sample('b', 4.0)]
-    report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples), INDOOR)
+    report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples))
     assert [image.name for image in report.images] == ['a', 'b']
     errors = [image.metrics.abs_rel for image in report.images]
     assert errors == pytest.approx([0.0, 0.5], abs=1e-6)
@@ -68,7 +65,7 @@ def test_depth_and_uncertainty_of_an_onnx_file_are_averaged_with_those_of_the_mi
 
 def test_without_flip_the_network_runs_once():
     network = ConstantNetwork(_two_metres)
-    evaluate(network, ListedSamples([flat_sample('a', 2.0)]), INDOOR, flip=False)
+    evaluate(network, ListedSamples([flat_sample('a', 2.0)]), flip=False)
     assert len(network.images) == 1
 
 
@@ -95,14 +92,14 @@ def test_the_routers_accuracy_is_over_images_and_absent_without_a_router():
         flat_sample('d', 2.0),
     ]
     data = ListedSamples(samples)
-    assert evaluate(ConstantNetwork(_two_metres), data, INDOOR).router_accuracy == 0.75
+    assert evaluate(ConstantNetwork(_two_metres), data).router_accuracy == 0.75
     without = ConstantNetwork(_two_metres, router=False)
-    assert evaluate(without, data, INDOOR).router_accuracy is None
+    assert evaluate(without, data).router_accuracy is None
 
 
 def test_an_image_without_a_pixel_that_counts_is_listed_and_left_out():
     samples = [flat_sample('unknown', np.nan), flat_sample('far', 12.0), flat_sample('a', 2.0)]
-    report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples), INDOOR)
+    report = evaluate(ConstantNetwork(_two_metres), ListedSamples(samples))
     assert report.without_ground_truth == ('unknown', 'far')
     assert report.metrics.abs_rel == pytest.approx(0.0, abs=1e-6)
 
@@ -112,13 +109,13 @@ def test_nothing_to_score_is_an_error_that_names_what_was_skipped():
     with pytest.raises(
         ValueError, match=r'no image has a pixel with ground truth.*a\.png: damaged'
     ):
-        evaluate(ConstantNetwork(_two_metres), ListedSamples([], skipped), INDOOR)
+        evaluate(ConstantNetwork(_two_metres), ListedSamples([], skipped))
 
 
 def test_skipped_files_are_in_the_report():
     skipped = [DatasetError('listed', 'a.png', 'damaged', 'an image')]
     data = ListedSamples([flat_sample('b', 2.0)], skipped)
-    report = evaluate(ConstantNetwork(_two_metres), data, INDOOR)
+    report = evaluate(ConstantNetwork(_two_metres), data)
     assert report.skipped == ('listed: a.png: damaged; expected an image',)
 
 
@@ -130,7 +127,7 @@ def test_a_limit_takes_the_first_images_and_the_watcher_sees_each():
         return samples
 
     data = ListedSamples([flat_sample(name, 2.0) for name in 'abc'])
-    report = evaluate(ConstantNetwork(_two_metres), data, INDOOR, limit=2, watch=watch)
+    report = evaluate(ConstantNetwork(_two_metres), data, limit=2, watch=watch)
     assert ([image.name for image in report.images], totals) == (['a', 'b'], [2])
 
 
@@ -146,7 +143,7 @@ def test_the_network_sees_the_image_at_the_size_of_the_data_sets_protocol(tmp_pa
     ) as file:
         file['dataset'] = np.full((768, 1024), 2.0, np.float32)
     network = ConstantNetwork(_two_metres)
-    evaluate(network, HyperSim(tmp_path), INDOOR)
+    evaluate(network, HyperSim(tmp_path))
     assert network.images[0].shape == (480, 640, 3)
     assert network.images[0].dtype == np.float32
 
@@ -155,7 +152,7 @@ def test_depth_is_brought_to_the_camera_of_each_image_where_the_weights_name_the
     # learnt through 90 degrees at 4:3, f / H = 2 / 3; the 6 x 4 images have f / H = 2 and 1
     samples = [flat_sample('a', 6.0, focal_px=8.0), flat_sample('b', 2.0, focal_px=4.0)]
     network = ConstantNetwork(_two_metres, training_hfov_rad=math.pi / 2)
-    report = evaluate(network, ListedSamples(samples), INDOOR)
+    report = evaluate(network, ListedSamples(samples))
     errors = [image.metrics.abs_rel for image in report.images]
     assert errors == pytest.approx([0.0, 0.5], abs=1e-6)
     plain = [image.metrics.abs_rel for image in report.without_camera]
@@ -174,7 +171,7 @@ def test_without_both_cameras_or_when_switched_off_depth_stays_as_it_is(
 ):
     data = ListedSamples([flat_sample('a', 2.0, focal_px=focal_px)])
     network = ConstantNetwork(_two_metres, training_hfov_rad=hfov_rad)
-    report = evaluate(network, data, INDOOR, focal_correction=requested)
+    report = evaluate(network, data, focal_correction=requested)
     assert report.metrics.abs_rel == pytest.approx(0.0, abs=1e-6)
     assert report.as_dict()['focal_correction'] == 'off'
     assert report.without_camera == ()
@@ -183,4 +180,4 @@ def test_without_both_cameras_or_when_switched_off_depth_stays_as_it_is(
 def test_an_evaluation_does_not_warp():
     data = ListedSamples([flat_sample('a', 2.0)])
     with pytest.raises(ValueError, match="'auto' or 'off', got 'warp'"):
-        evaluate(ConstantNetwork(_two_metres), data, INDOOR, focal_correction='warp')
+        evaluate(ConstantNetwork(_two_metres), data, focal_correction='warp')

@@ -1,6 +1,7 @@
 """Expected values are computed by hand from the formulas of the paper."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_a_wrong_scale_alone_has_no_silog():
 
 
 def test_a_perfect_prediction_scores_one_and_zeros():
-    perfect = compute_metrics(GROUND_TRUTH_M, GROUND_TRUTH_M).as_dict()
+    perfect = asdict(compute_metrics(GROUND_TRUTH_M, GROUND_TRUTH_M))
     assert perfect == {name: 1.0 if name.startswith('delta') else 0.0 for name in METRICS}
 
 

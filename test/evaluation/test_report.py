@@ -9,7 +9,6 @@ from listed_samples import ListedSamples, flat_sample
 
 from zoedepth_ros.evaluation.evaluate import evaluate
 from zoedepth_ros.evaluation.metrics import METRICS, Metrics
-from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.published import published_for
 from zoedepth_ros.evaluation.report import as_csv, as_table
 
@@ -18,7 +17,7 @@ from zoedepth_ros.evaluation.report import as_csv, as_table
 def report():
     network = ConstantNetwork(lambda image, head: np.full((2, 3), 2.0))
     data = ListedSamples([flat_sample('a', 2.0), flat_sample('b', 4.0)])
-    return evaluate(network, data, DOMAIN_PROTOCOLS['indoor'])
+    return evaluate(network, data)
 
 
 def test_json_holds_scores_and_how_they_came_about(report):

@@ -6,13 +6,10 @@ from constant_network import ConstantNetwork
 from listed_samples import ListedSamples, flat_sample
 
 from zoedepth_ros.evaluation.evaluate import evaluate
-from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.uncertainty import compute_score, mean_score
 from zoedepth_ros.evaluation.uncertainty_fit import fit, fit_map
 from zoedepth_ros.evaluation.uncertainty_plot import draw_uncertainty
 from zoedepth_ros.inference.uncertainty import UncertaintyMap
-
-INDOOR = DOMAIN_PROTOCOLS['indoor']
 
 
 def test_normal_errors_with_their_own_standard_deviation_are_covered_as_often_as_they_should_be():
@@ -112,8 +109,8 @@ def test_errors_are_those_of_the_head_before_the_correction_for_the_camera():
     data = ListedSamples([flat_sample('a', 6.0, focal_px=8.0)])
     network = ConstantNetwork(noisy, training_hfov_rad=np.pi / 2, spread=0.5)
     plain = ConstantNetwork(noisy, spread=0.5)
-    corrected = fit_map(network, data, INDOOR, 'indoor')
-    expected = fit_map(plain, ListedSamples([flat_sample('a', 2.0)]), INDOOR, 'indoor')
+    corrected = fit_map(network, data, 'indoor')
+    expected = fit_map(plain, ListedSamples([flat_sample('a', 2.0)]), 'indoor')
     assert corrected.map.factor == pytest.approx(expected.map.factor, rel=1e-4)
     assert corrected.n_images == 1
     assert set(network.requested_heads) == {'indoor'}
@@ -127,7 +124,7 @@ def test_an_evaluation_reports_the_uncertainty_of_each_head_that_was_used():
     ]
     network = ConstantNetwork(lambda image, head: np.full((4, 6), 2.0), spread=0.03)
     network.uncertainty_maps = {'indoor': UncertaintyMap(2.0)}  # 0.12 m instead of 0.06 m
-    report = evaluate(network, ListedSamples(samples), INDOOR)
+    report = evaluate(network, ListedSamples(samples))
     assert {h: tuple(s.intervals[:2]) for h, s in report.uncertainty.items()} == {
         'indoor': (1.0, 1.0),
         'outdoor': (0.0, 1.0),  # 0.1 m are 1.67 times 0.06 m
@@ -144,7 +141,7 @@ def test_deviations_grow_with_the_correction_for_the_camera():
         network = ConstantNetwork(
             lambda image, head: np.full((4, 6), 2.0), training_hfov_rad=np.pi / 2, spread=spread
         )
-        found = evaluate(network, data, INDOOR).uncertainty['indoor']
+        found = evaluate(network, data).uncertainty['indoor']
         assert found.intervals[0] == covered, spread
 
 

@@ -4,7 +4,6 @@ from constant_network import ConstantNetwork
 from listed_samples import ListedSamples, flat_sample
 
 from zoedepth_ros.evaluation.evaluate import evaluate
-from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.worst import VIEW_HEIGHT, WorstImages
 
 
@@ -12,7 +11,7 @@ def _watch(n_kept, depths_m=(2.0, 8.0, 4.0, np.nan)):
     worst = WorstImages(n_kept)
     samples = [flat_sample(f'rgb/{depth_m}.png', depth_m) for depth_m in depths_m]
     network = ConstantNetwork(lambda image, head: np.full((2, 3), 2.0))
-    evaluate(network, ListedSamples(samples), DOMAIN_PROTOCOLS['indoor'], observe=worst)
+    evaluate(network, ListedSamples(samples), observe=worst)
     return worst
 
 

@@ -15,7 +15,7 @@ from zoedepth_ros.media.sample import Sample
 class ListedSamples:
     """Return the given samples; `skipped` are reported as damaged."""
 
-    name = 'listed'
+    name, domain = 'listed', 'indoor'
 
     def __init__(self, samples: list[Sample], skipped: list[DatasetError] | None = None) -> None:
         self.samples = samples

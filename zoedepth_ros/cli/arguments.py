@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 
+from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 SHORT = {
@@ -37,13 +39,18 @@ def add_network_options(
     not given.
     """
 
-    def default(value: str) -> str | None:
-        return None if only_given else value
+    add_weights_options(parser, model, only_given=only_given)
+    add_device_options(parser, precision, only_given=only_given)
 
+
+def add_weights_options(
+    parser: argparse.ArgumentParser, model: str = DEFAULT_MODEL, *, only_given: bool
+) -> None:
+    """Declare --model and --weights; arguments as of `add_network_options`."""
     add = parser.add_argument
     add(
         '--model',
-        default=default(model),
+        default=None if only_given else model,
         help=f'Name of the model, as listed by `zoedepth models` (default: {model}).',
     )
     add(
@@ -52,10 +59,16 @@ def add_network_options(
         help="Weights file of the model, or 'random' for tests without real depth (default: the "
         'weights in this package, or else the released weights, downloaded once).',
     )
-    add('--device', default=default('auto'), help=DEVICE)
-    add(
+
+
+def add_device_options(
+    parser: argparse.ArgumentParser, precision: str = 'auto', *, only_given: bool = False
+) -> None:
+    """Declare --device and --precision; arguments as of `add_network_options`."""
+    parser.add_argument('--device', default=None if only_given else 'auto', help=DEVICE)
+    parser.add_argument(
         '--precision',
-        default=default(precision),
+        default=None if only_given else precision,
         choices=PRECISIONS,
         help=f'Floating-point type of the network (default: {precision}).',
     )
@@ -69,7 +82,7 @@ def quantity(
     mistaken: another unit -> its size in `unit`; the error names a unit in which the number would
     be valid.
     """
-    expected = f'expected {low:g} to {high:g} {unit}'
+    expected = f'expected {low:.4g} to {high:.4g} {unit}'
 
     def read(text: str) -> float:
         value = number(text)
@@ -123,17 +136,22 @@ distance_m = quantity(0.1, 100.0, 'metres', _SMALL_METRES)
 camera_height_m = quantity(0.02, 100.0, 'metres', _SMALL_METRES)
 rate_hz = quantity(0.0, 1000.0, 'Hz')
 steps_per_m = quantity(1.0, 1e6, 'steps per metre')
-pitch_deg = quantity(-89.0, 89.0, 'degrees')
-roll_deg = quantity(-180.0, 180.0, 'degrees')
+field_of_view_deg = quantity(NARROWEST_DEG, WIDEST_DEG, 'degrees', {'radians': math.degrees(1.0)})
 image_side_px = whole(16, 8192, 'pixels')
 
 
-def likely_radians(option: str, degrees: float | None) -> str:
-    """Return a hint for an angle that may be in radians; '' for others."""
-    if degrees is None or degrees.is_integer() or abs(degrees) > math.pi / 2:
-        return ''
-    converted = f'{degrees:g} rad would be {math.degrees(degrees):.1f}'
-    return f'{option} {degrees:g} is taken as degrees; {converted} degrees'
+def angle_deg(option: str, low: float, high: float) -> Callable[[str], float]:
+    """Return a parser of an angle [degrees], which prints a note if that may be in radians."""
+    parse = quantity(low, high, 'degrees')
+
+    def read(text: str) -> float:
+        degrees = parse(text)
+        if not degrees.is_integer() and abs(degrees) <= math.pi / 2:
+            converted = f'{degrees:g} rad would be {math.degrees(degrees):.1f} degrees'
+            print(f'{option} {degrees:g} is taken as degrees; {converted}', file=sys.stderr)
+        return degrees
+
+    return read
 
 
 def box_px(text: str) -> tuple[int, int, int, int]:

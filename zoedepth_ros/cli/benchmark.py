@@ -21,7 +21,7 @@ from zoedepth_ros.benchmark.parts import (
     measure,
 )
 from zoedepth_ros.benchmark.timing import NO_LIMIT, Budget
-from zoedepth_ros.cli.arguments import DEVICE, PRECISIONS, quantity, whole
+from zoedepth_ros.cli.arguments import add_device_options, quantity, whole
 from zoedepth_ros.cli.reporting import write_json
 from zoedepth_ros.files import check_writable
 
@@ -52,13 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "released weights, downloaded once. 'auto' uses the weights in this package, or else "
         'random weights (default: %(default)s).',
     )
-    add('--device', default=AUTO, help=DEVICE)
-    add(
-        '--precision',
-        default=AUTO,
-        choices=PRECISIONS,
-        help='Floating-point type of the network (default: auto).',
-    )
+    add_device_options(parser)
     add(
         '--optimization',
         default=AUTO,

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoedepth_ros.cli.arguments import (
     add_network_options,
+    angle_deg,
     box_px,
     camera_height_m,
     distance_m,
-    likely_radians,
-    pitch_deg,
     refuse_idle,
-    roll_deg,
 )
 from zoedepth_ros.cli.camera_options import add_calibration_option, camera_of, require_shapes
 from zoedepth_ros.cli.reporting import warn_of_weights
@@ -77,14 +74,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_calibration_option(parser)
     add(
         '--pitch',
-        type=pitch_deg,
+        type=angle_deg('--pitch', -89.0, 89.0),
         metavar='DEG',
         help='Angle of the optical axis above the horizon [degrees] (default: the angle is '
         'estimated, up to 20 degrees above or below the horizon).',
     )
     add(
         '--roll',
-        type=roll_deg,
+        type=angle_deg('--roll', -180.0, 180.0),
         metavar='DEG',
         help='Clockwise rotation of the camera, as seen from behind the camera [degrees] '
         '(default: the rotation is estimated, or 0 with --pitch).',
@@ -177,9 +174,6 @@ def _check(args: argparse.Namespace, settings: PipelineSettings) -> None:
         refuse_idle(args, ['camera.rectified'], 'needs --calibration')
     if settings.focal_correction == 'off':
         refuse_idle(args, ['camera.training_hfov'], 'needs a --focal-correction other than off')
-    for option, value in (('--pitch', args.pitch), ('--roll', args.roll)):
-        if doubt := likely_radians(option, value):
-            print(doubt, file=sys.stderr)
 
 
 def _check_camera(

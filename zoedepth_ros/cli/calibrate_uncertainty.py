@@ -22,9 +22,7 @@ from zoedepth_ros.files import check_writable, json_text, parse_json
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from zoedepth_ros.datasets.dataset import DepthDataset
-    from zoedepth_ros.evaluation.evaluate import NetworkPredictor
-    from zoedepth_ros.evaluation.synthetic_scenes import SyntheticScenes
+    from zoedepth_ros.evaluation.evaluate import EvaluationData, NetworkPredictor
     from zoedepth_ros.evaluation.uncertainty_fit import FittedMap
 
 HELP = 'fit the standard deviation of depth to a data set, for each head of a network'
@@ -64,7 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit every head that the data set has images for, and write the file."""
     from zoedepth_ros.build import RANDOM
-    from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
     from zoedepth_ros.evaluation.uncertainty_fit import fit_map, fitted_content
     from zoedepth_ros.inference.uncertainty import KEY, file_beside, read_content, write_maps
     from zoedepth_ros.weights.fetch import fetch
@@ -91,15 +88,8 @@ def run(args: argparse.Namespace) -> int:
     require_uncertainty(predictor)
     found = {}
     for head, dataset, limit in _data(args, predictor):
-        protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
-        found[head] = fit_map(
-            predictor,
-            dataset,
-            protocol,
-            head,
-            limit=limit,
-            watch=partial(progress, unit='images'),
-        )
+        watch = partial(progress, unit='images')
+        found[head] = fit_map(predictor, dataset, head, limit=limit, watch=watch)
         _describe(head, found[head])
     if args.into_weights:
         kept = parse_json(read_checkpoint(weights).metadata.get(KEY, '{}'))
@@ -115,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _data(
     args: argparse.Namespace, predictor: NetworkPredictor
-) -> list[tuple[str, DepthDataset | SyntheticScenes, int]]:
+) -> list[tuple[str, EvaluationData, int]]:
     """Return head, images and their number for each head with images."""
     from zoedepth_ros.evaluation.synthetic_scenes import CALIBRATION_SEED, SyntheticScenes
     from zoedepth_ros.media.sample import DOMAINS

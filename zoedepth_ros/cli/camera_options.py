@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -11,27 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from zoedepth_ros.cli.arguments import number
-from zoedepth_ros.geometry.field_of_view import NARROWEST_DEG, WIDEST_DEG
-
 if TYPE_CHECKING:
     from zoedepth_ros.geometry.intrinsics import CameraModel
     from zoedepth_ros.pipeline.settings import PipelineSettings
 
 CameraOf: TypeAlias = 'Callable[[tuple[int, ...]], CameraModel | None]'
-
-
-def field_of_view_deg(text: str) -> float:
-    """Parse a horizontal field of view [degrees]; rejects implausible values such as radians."""
-    degrees = number(text)
-    if NARROWEST_DEG <= degrees <= WIDEST_DEG:
-        return degrees
-    hint = ''
-    if 0.0 < degrees < min(math.pi, NARROWEST_DEG):
-        hint = f' ({text} rad would be {math.degrees(degrees):.1f} degrees)'
-    raise argparse.ArgumentTypeError(
-        f'expected {NARROWEST_DEG:g} to {WIDEST_DEG:g} degrees, got {text}{hint}'
-    )
 
 
 def add_calibration_option(parser: argparse.ArgumentParser) -> None:

@@ -114,21 +114,16 @@ def _print_contract(contract: Contract) -> None:
 
 def _draw(depths: Mapping[str, NDArray[np.float32]], out: Path) -> None:
     """Write each image with its depth beside it."""
-    import cv2
     import numpy as np
 
     from zoedepth_ros.inference.check_images import check_image
     from zoedepth_ros.media.files import write_image
-    from zoedepth_ros.media.panel import draw_depth_with_scale
+    from zoedepth_ros.media.panel import draw_depth_with_scale, padded
 
     rows = [
         np.hstack([check_image(name).rgb[..., ::-1], draw_depth_with_scale(depth_m)])
         for name, depth_m in depths.items()
     ]
-    widest = max(row.shape[1] for row in rows)
-    padded = [
-        cv2.copyMakeBorder(row, 0, 0, 0, widest - row.shape[1], cv2.BORDER_CONSTANT)
-        for row in rows
-    ]
+    width = max(row.shape[1] for row in rows)
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_image(out, np.vstack(padded))
+    write_image(out, np.vstack([padded(row, width) for row in rows]))

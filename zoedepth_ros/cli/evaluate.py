@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,14 +19,12 @@ from zoedepth_ros.files import check_folder, check_writable
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from zoedepth_ros.datasets.dataset import DepthDataset
     from zoedepth_ros.evaluation.evaluate import NetworkPredictor
-    from zoedepth_ros.evaluation.published import PublishedScores
     from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard
     from zoedepth_ros.evaluation.synthetic_scenes import ScenesReport
-    from zoedepth_ros.evaluation.uncertainty import UncertaintyScore
     from zoedepth_ros.evaluation.worst import WorstImages
 
 AUTO = 'auto'
@@ -133,10 +130,34 @@ def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print a table and write the files."""
+    from zoedepth_ros.evaluation.evaluate import evaluate
+    from zoedepth_ros.evaluation.synthetic_scenes import evaluate_scenes
+    from zoedepth_ros.evaluation.worst import WorstImages
+
     _check(args)
-    if args.dataset == SCENES:
-        return _evaluate_scenes(args)
-    return _evaluate_dataset(args)
+    dataset = None if args.dataset == SCENES else open_data(args)
+    predictor = open_network(args, args.head or AUTO)
+    if args.uncertainty_plot:
+        require_uncertainty(predictor)
+    worst = WorstImages(args.worst or 0, predictor.weights_warning)
+    how: dict[str, Any] = {
+        'head': args.head or AUTO,
+        'flip': not args.no_flip,
+        'focal_correction': args.focal_correction,
+        'observe': worst,
+        'watch': partial(progress, unit='images'),
+    }
+    found: EvaluationReport | ScenesReport
+    if dataset is None:
+        n_samples = args.samples or DEFAULT_SCENES
+        found = evaluate_scenes(predictor, seed=args.seed or 0, n_samples=n_samples, **how)
+        reports = found.reports
+    else:
+        found = evaluate(predictor, dataset, limit=args.samples, **how)
+        reports = {f'{found.card.model}, measured': found}
+    _print_report(args, found, reports)
+    _write_files(args, found, next(iter(reports.values())).card, worst)
+    return 0
 
 
 def check_data(args: argparse.Namespace) -> None:
@@ -176,22 +197,6 @@ def _check(args: argparse.Namespace) -> None:
         check_folder(_out(args))
 
 
-def _evaluate_dataset(args: argparse.Namespace) -> int:
-    from zoedepth_ros.evaluation.evaluate import evaluate
-    from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
-    from zoedepth_ros.evaluation.published import published_for
-
-    dataset = open_data(args)
-    protocol = PROTOCOLS.get(args.dataset) or DOMAIN_PROTOCOLS[dataset.domain]
-    predictor, worst = _opened(args)
-    report = evaluate(predictor, dataset, protocol, limit=args.samples, **_how(args, worst))
-    _print_model(report.card, args)
-    _print_data(report)
-    rows = {f'{report.card.model}, measured': report}
-    _finish(args, predictor, report, rows, worst, published_for(args.dataset))
-    return 0
-
-
 def open_data(args: argparse.Namespace) -> DepthDataset:
     """Open the data set on disk that the arguments name."""
     from zoedepth_ros.datasets.registry import DatasetOptions, open_dataset
@@ -206,55 +211,60 @@ def open_data(args: argparse.Namespace) -> DepthDataset:
     return open_dataset(args.dataset, options)
 
 
-def _evaluate_scenes(args: argparse.Namespace) -> int:
-    from zoedepth_ros.evaluation.synthetic_scenes import evaluate_scenes
-
-    predictor, worst = _opened(args)
-    seed, n_samples = args.seed or 0, args.samples or DEFAULT_SCENES
-    found = evaluate_scenes(predictor, seed=seed, n_samples=n_samples, **_how(args, worst))
-    _print_model(found.first.card, args)
-    counts = ', '.join(f'{len(r.images)} {domain}' for domain, r in found.reports.items())
-    print(f'data     rendered scenes of seed {seed}: {counts}')
-    _finish(args, predictor, found, found.reports, worst)
-    return 0
-
-
-def _how(args: argparse.Namespace, worst: WorstImages) -> dict[str, Any]:
-    """Return the arguments of an evaluation that all data have."""
-    return {
-        'head': args.head or AUTO,
-        'flip': not args.no_flip,
-        'focal_correction': args.focal_correction,
-        'observe': worst,
-        'watch': partial(progress, unit='images'),
-    }
-
-
-def _finish(
+def _print_report(
     args: argparse.Namespace,
-    predictor: NetworkPredictor,
     found: EvaluationReport | ScenesReport,
     reports: Mapping[str, EvaluationReport],
-    worst: WorstImages,
-    published: Sequence[PublishedScores] = (),
 ) -> None:
-    """Print the tables and write the files; reports: title of the row -> report."""
-    from zoedepth_ros.evaluation.report import as_csv, as_table, uncertainty_table
+    """Print model, data and tables; reports: title of the row -> report."""
+    from zoedepth_ros.evaluation.published import published_for
+    from zoedepth_ros.evaluation.report import as_table, uncertainty_table
 
     first = next(iter(reports.values()))
+    card = first.card
+    flip = 'no flip' if args.no_flip else 'averaged with the mirrored image'
+    print(f'model    {card.model} on {card.device}, {card.precision}, head {first.head}, {flip}')
+    print(f'weights  {card.weights}')
+    warn_of_weights(card.weights_warning)
+    if args.dataset == SCENES:
+        counts = ', '.join(f'{len(r.images)} {domain}' for domain, r in reports.items())
+        print(f'data     rendered scenes of seed {args.seed or 0}: {counts}')
+    else:
+        _print_data(first)
     if found.router_accuracy is not None:
         print(f'router   correct in {found.router_accuracy:.1%} of the images')
-    _print_correction(first.focal_correction, predictor)
+    if card.training_hfov_deg:
+        camera = f'the training camera (field of view {card.training_hfov_deg:g} degrees)'
+        if first.focal_correction == 'off':
+            print(f'camera   depth not corrected for {camera}')
+        else:
+            print(f'camera   depth corrected from {camera} to the camera of each image')
     rows = {}
     for title, report in reports.items():
         rows[title] = report.metrics
         if report.without_camera:
             rows[f'{title}, without the camera'] = report.metrics_without_camera
-    print(as_table(rows, published))
+    print(as_table(rows, published_for(args.dataset)))
     if found.uncertainty:
-        print(f'\n{uncertainty_table(found.uncertainty, first.card.calibrated_heads)}')
+        print(f'\n{uncertainty_table(found.uncertainty, card.calibrated_heads)}')
+
+
+def _write_files(
+    args: argparse.Namespace,
+    found: EvaluationReport | ScenesReport,
+    card: ModelCard,
+    worst: WorstImages,
+) -> None:
+    from zoedepth_ros.evaluation.report import as_csv
+    from zoedepth_ros.evaluation.uncertainty_plot import draw_uncertainty
+    from zoedepth_ros.media.files import write_image
+
     if args.uncertainty_plot:
-        _draw_uncertainty(args.uncertainty_plot, found.uncertainty, first.card)
+        path = Path(args.uncertainty_plot).expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        note = f'{card.model}; {card.weights_warning}' if card.weights_warning else card.model
+        write_image(path, draw_uncertainty(found.uncertainty, note))
+        print(f'-> {path}')
     if args.json:
         write_json(args.json, found.as_dict())
     if args.csv:
@@ -262,27 +272,6 @@ def _finish(
     if args.worst:
         for path in worst.save(_out(args)):
             print(f'-> {path}')
-
-
-def _draw_uncertainty(name: str, scores: Mapping[str, UncertaintyScore], card: ModelCard) -> None:
-    from zoedepth_ros.evaluation.uncertainty_plot import draw_uncertainty
-    from zoedepth_ros.media.files import write_image
-
-    path = Path(name).expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    note = f'{card.model}; {card.weights_warning}' if card.weights_warning else card.model
-    write_image(path, draw_uncertainty(scores, note))
-    print(f'-> {path}')
-
-
-def _opened(args: argparse.Namespace) -> tuple[NetworkPredictor, WorstImages]:
-    """Open the network, and make what collects its worst images."""
-    from zoedepth_ros.evaluation.worst import WorstImages
-
-    predictor = open_network(args, args.head or AUTO)
-    if args.uncertainty_plot:
-        require_uncertainty(predictor)
-    return predictor, WorstImages(args.worst or 0, predictor.weights_warning)
 
 
 def require_uncertainty(predictor: NetworkPredictor) -> None:
@@ -311,14 +300,6 @@ def open_network(args: argparse.Namespace, head: str = AUTO) -> NetworkPredictor
     return cast('NetworkPredictor', predictor)
 
 
-def _print_model(card: ModelCard, args: argparse.Namespace) -> None:
-    flip = 'no flip' if args.no_flip else 'averaged with the mirrored image'
-    head = args.head or AUTO
-    print(f'model    {card.model} on {card.device}, {card.precision}, head {head}, {flip}')
-    print(f'weights  {card.weights}')
-    warn_of_weights(card.weights_warning)
-
-
 def _print_data(report: EvaluationReport) -> None:
     protocol = report.protocol
     print(
@@ -334,20 +315,3 @@ def _print_data(report: EvaluationReport) -> None:
         print(f'         left out: {len(report.skipped)} images that cannot be read:')
         for problem in report.skipped:
             print(f'           {problem}')
-
-
-def _print_correction(correction: str, predictor: NetworkPredictor) -> None:
-    """Print the focal correction, for weights with a known training camera."""
-    if not predictor.training_hfov_rad:
-        return
-    hfov_deg = math.degrees(predictor.training_hfov_rad)
-    if correction == 'off':
-        print(
-            'camera   depth not corrected for the training camera (field of view '
-            f'{hfov_deg:g} degrees)'
-        )
-    else:
-        print(
-            'camera   depth corrected from the training camera (field of view '
-            f'{hfov_deg:g} degrees) to the camera of each image'
-        )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from zoedepth_ros.cli.arguments import image_side_px, positive, refuse_idle
+from zoedepth_ros.cli.arguments import add_weights_options, image_side_px, positive, refuse_idle
 from zoedepth_ros.cli.exit_codes import DONE, FAILED
 from zoedepth_ros.cli.reporting import warn_of_weights
 from zoedepth_ros.export.options import (
@@ -42,16 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='For tensorrt: floating-point type of backbone and decoder (default: '
         f'{ENGINE_PRECISIONS[0]}).',
     )
-    add(
-        '--model',
-        help=f'Name of the model, as listed by `zoedepth models` (default: {DEFAULT_MODEL}).',
-    )
-    add(
-        '--weights',
-        metavar='FILE',
-        help="Weights file of the model, or 'random' for tests without real depth (default: the "
-        'weights in this package, or else the released weights, downloaded once).',
-    )
+    add_weights_options(parser, only_given=True)
     add(
         '--head',
         choices=('indoor', 'outdoor', 'both'),

@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zoedepth_ros.cli.arguments import SHORT, likely_radians, number
-from zoedepth_ros.cli.camera_options import field_of_view_deg
+from zoedepth_ros.cli.arguments import SHORT, angle_deg, field_of_view_deg
 from zoedepth_ros.pipeline.parameter import Parameter, field_names, table_of
 from zoedepth_ros.pipeline.parameter_file import parameters_in, settings_from_file
 from zoedepth_ros.pipeline.settings import PipelineSettings, settings_from
@@ -175,18 +174,8 @@ def _value_of(spec: Parameter) -> Callable[[str], Any]:
 def _radians_of(spec: Parameter) -> Callable[[str], float]:
     """Return what reads an angle in degrees as radians."""
     if spec.name in ('camera.hfov', 'camera.training_hfov'):
-        return lambda text: math.radians(field_of_view_deg(text))
-    low, high = (math.degrees(limit) for limit in spec.limits or (0.0, 0.0))
-    option = SHORT.get(spec.name, spec.option)
-
-    def read(text: str) -> float:
-        degrees = number(text)
-        if not low <= degrees <= high:
-            raise argparse.ArgumentTypeError(
-                f'expected an angle of {low:.0f} to {high:.0f} degrees, got {text}'
-            )
-        if doubt := likely_radians(option, degrees):
-            print(doubt, file=sys.stderr)
-        return math.radians(degrees)
-
-    return read
+        parse = field_of_view_deg
+    else:
+        limits_deg = map(math.degrees, spec.limits or (0.0, 0.0))
+        parse = angle_deg(SHORT.get(spec.name, spec.option), *limits_deg)
+    return lambda text: math.radians(parse(text))

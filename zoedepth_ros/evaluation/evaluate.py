@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.datasets.file_formats import DatasetError
-from zoedepth_ros.evaluation.protocol import EvaluationProtocol
+from zoedepth_ros.evaluation.protocol import EvaluationProtocol, protocol_of
 from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ModelCard
 from zoedepth_ros.evaluation.uncertainty import score_image
 from zoedepth_ros.geometry.canonical import OFF, focal_factor
@@ -22,6 +21,10 @@ from zoedepth_ros.geometry.rays import ray_cosines, rays
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, convention_of, metric
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.pipeline.request import correction_in_use
+
+if TYPE_CHECKING:
+    from zoedepth_ros.datasets.dataset import DepthDataset
+    from zoedepth_ros.evaluation.synthetic_scenes import SyntheticScenes
 
 
 class NetworkPredictor(DepthPredictor, Protocol):
@@ -38,26 +41,7 @@ class NetworkPredictor(DepthPredictor, Protocol):
         ...
 
 
-class EvaluationData(Protocol):
-    """The interface of data sets for the evaluation."""
-
-    @property
-    def name(self) -> str:
-        """Name of the data set."""
-        ...
-
-    @property
-    def skipped(self) -> Sequence[DatasetError]:
-        """Errors of the samples that the latest iteration skipped."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[Sample]: ...
-
-    def evaluation_image(self, sample: Sample) -> NDArray[np.float32]:
-        """Return the input image of the predictor, in [0, 1]: float32 (h, w, 3)."""
-        ...
+EvaluationData: TypeAlias = 'DepthDataset | SyntheticScenes'
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +71,6 @@ def unwatched(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
 def evaluate(
     predictor: NetworkPredictor,
     dataset: EvaluationData,
-    protocol: EvaluationProtocol,
     *,
     head: str = AUTO,
     flip: bool = True,
@@ -98,6 +81,7 @@ def evaluate(
 ) -> EvaluationReport:
     """Evaluate all images, or the first `limit`, in the order of the data set.
 
+    Range and crop are those of `protocol_of` the data set.
     focal_correction: 'auto' corrects depth for the camera of each image if that and the training
     camera are known, and also reports the uncorrected scores; 'off' does not.  Raises DatasetError
     for an unreadable file, unless the data set skips it; ValueError if no image could be
@@ -106,6 +90,7 @@ def evaluate(
     scores: list[ImageScore] = []
     without_camera: list[ImageScore] = []
     without_ground_truth: list[str] = []
+    protocol = protocol_of(dataset.name, dataset.domain)
     n_all = len(dataset) if limit is None else min(limit, len(dataset))
     for sample in watch(islice(dataset, limit), n_all):
         result = predict_sample(predictor, dataset, sample, head=head, flip=flip)

@@ -32,10 +32,6 @@ class Metrics:
     silog: float
     """100 times the standard deviation of ln d - ln g."""
 
-    def as_dict(self) -> dict[str, float]:
-        """Return name -> score."""
-        return {name: getattr(self, name) for name in METRICS}
-
 
 METRICS = tuple(field.name for field in fields(Metrics))
 """Names of the scores, in the order of the tables."""

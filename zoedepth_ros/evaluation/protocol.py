@@ -118,3 +118,8 @@ DOMAIN_PROTOCOLS: Mapping[str, EvaluationProtocol] = MappingProxyType(
     }
 )
 """Domain -> protocol of data that no published number exists for: all known pixels in range."""
+
+
+def protocol_of(dataset: str, domain: str) -> EvaluationProtocol:
+    """Return the protocol of a data set by its name, or else that of its domain."""
+    return PROTOCOLS.get(dataset) or DOMAIN_PROTOCOLS[domain]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -112,7 +111,7 @@ class EvaluationReport(ImageScores):
         return SCALE if self.without_camera else OFF
 
     def as_dict(self) -> dict[str, object]:
-        """Return the report without single images for JSON; NaN and infinity become None."""
+        """Return the report without single images for JSON."""
         return {
             'dataset': self.dataset,
             **asdict(self.card),
@@ -121,7 +120,7 @@ class EvaluationReport(ImageScores):
             'focal_correction': self.focal_correction,
             'protocol': asdict(self.protocol),
             'n_images': len(self.images),
-            'metrics': finite(self.metrics.as_dict()),
+            'metrics': asdict(self.metrics),
             'uncertainty': {head: s.as_dict() for head, s in self.uncertainty.items()},
             'router_accuracy': self.router_accuracy,
             'without_ground_truth': list(self.without_ground_truth),
@@ -143,18 +142,13 @@ def uncertainty_table(scores: Mapping[str, UncertaintyScore], calibrated: Sequen
     return '\n'.join(lines)
 
 
-def finite(scores: Mapping[str, float]) -> dict[str, float | None]:
-    """Replace NaN and infinity by None, for JSON."""
-    return {name: score if math.isfinite(score) else None for name, score in scores.items()}
-
-
 def as_csv(images: Iterable[ImageScore]) -> str:
     """Return a CSV table with one row per image."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(['name', 'domain', 'head', 'routed_to', *METRICS])
     for image in images:
-        scores = [repr(score) for score in image.metrics.as_dict().values()]
+        scores = [repr(score) for score in asdict(image.metrics).values()]
         writer.writerow([image.name, image.domain, image.head, image.routed_to, *scores])
     return text.getvalue()
 
@@ -168,9 +162,9 @@ def as_table(rows: Mapping[str, Metrics], published: Sequence[PublishedScores] =
     width = max(len(label) for label in [*rows, *labels, 'model'])
     lines = [f'{"model":<{width}}' + ''.join(f'{name:>10}' for name in METRICS)]
     for label, metrics in rows.items():
-        lines.append(_line(label, width, metrics.as_dict()))
+        lines.append(_line(label, width, asdict(metrics)))
     for label, row in zip(labels, published, strict=True):
-        ours = next(iter(rows.values())).as_dict()
+        ours = asdict(next(iter(rows.values())))
         gain = fmean(improvements(ours, row.scores).values())
         lines.append(f'{_line(label, width, row.scores)}   ours {gain:+.1%}')
     return '\n'.join(lines)

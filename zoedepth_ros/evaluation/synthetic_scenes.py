@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.evaluation.evaluate import NetworkPredictor, evaluate
-from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
-from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ImageScores, finite
+from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ImageScores
 from zoedepth_ros.media.sample import DOMAINS, Sample
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, HEIGHT_PX, WIDTH_PX, render_scene
 
@@ -89,12 +88,12 @@ class ScenesReport(ImageScores):
         """Return scores by domain and their settings for JSON."""
         first = self.first
         without_camera = {
-            domain: finite(report.metrics_without_camera.as_dict())
+            domain: asdict(report.metrics_without_camera)
             for domain, report in self.reports.items()
             if report.without_camera
         }
         return {
-            **{domain: finite(r.metrics.as_dict()) for domain, r in self.reports.items()},
+            **{domain: asdict(r.metrics) for domain, r in self.reports.items()},
             'uncertainty': {head: s.as_dict() for head, s in self.uncertainty.items()},
             'router_accuracy': self.router_accuracy,
             'seed': self.seed,
@@ -121,7 +120,6 @@ def evaluate_scenes(
         domain: evaluate(
             predictor,
             SyntheticScenes(domain=domain, seed=seed, n_scenes=n_scenes),
-            DOMAIN_PROTOCOLS[domain],
             **how,
         )
         for domain, n_scenes in shares.items()

@@ -18,7 +18,7 @@ from zoedepth_ros.evaluation.evaluate import (
     predict_sample,
     unwatched,
 )
-from zoedepth_ros.evaluation.protocol import EvaluationProtocol
+from zoedepth_ros.evaluation.protocol import protocol_of
 from zoedepth_ros.evaluation.uncertainty import valid_pixels
 from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.inference.uncertainty import UncertaintyMap, content_of
@@ -46,7 +46,6 @@ class FittedMap:
 def fit_map(
     predictor: NetworkPredictor,
     dataset: EvaluationData,
-    protocol: EvaluationProtocol,
     head: str,
     *,
     limit: int | None = None,
@@ -59,6 +58,7 @@ def fit_map(
     bar.  Raises ValueError without a valid pixel, and DatasetError.
     """
     parts: list[Array] = []
+    protocol = protocol_of(dataset.name, dataset.domain)
     n_all = len(dataset) if limit is None else min(limit, len(dataset))
     for sample in watch(islice(dataset, limit), n_all):
         result = predict_sample(predictor, dataset, sample, head=head, flip=False)

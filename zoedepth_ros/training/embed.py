@@ -11,7 +11,6 @@ import torch
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.evaluation.evaluate import Watch, unwatched
-from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS
 from zoedepth_ros.evaluation.synthetic_scenes import (
     CALIBRATION_SEED,
     ScenesReport,
@@ -92,13 +91,9 @@ def embed(
 def uncertainty(model: str, weights: Path, samples: int) -> dict[str, object]:
     """Return the calibration of the uncertainty on rendered scenes of its own."""
     predictor = build_predictor(model, weights, device='cpu', precision='fp32')
+    seed, n_scenes = CALIBRATION_SEED, max(1, samples // 2)
     found = {
-        head: fit_map(
-            predictor,
-            SyntheticScenes(domain=head, seed=CALIBRATION_SEED, n_scenes=max(1, samples // 2)),
-            DOMAIN_PROTOCOLS[head],
-            head,
-        )
+        head: fit_map(predictor, SyntheticScenes(domain=head, seed=seed, n_scenes=n_scenes), head)
         for head in predictor.heads
     }
     return fitted_content(found)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from zoedepth_ros.evaluation.protocol import DOMAIN_PROTOCOLS, PROTOCOLS
+from zoedepth_ros.evaluation.protocol import protocol_of
 from zoedepth_ros.inference.preprocess import MetricPreprocessing
 from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import DomainConfig, StageConfig
@@ -109,7 +109,7 @@ def _measure(
             add_up=lambda value: value,  # each process has images of its own
         )[None]
     prediction = model(one.image, domain.domain)
-    protocol = PROTOCOLS.get(domain.dataset, DOMAIN_PROTOCOLS[domain.domain])
+    protocol = protocol_of(domain.dataset, domain.domain)
     ground_truth_m = torch.where(one.mask, one.ground_truth_m, math.nan) * one.focal_factor
     depth_m = prediction.depth_m * one.focal_factor
     score = protocol.score(depth_m[0, 0].cpu().numpy(), ground_truth_m[0, 0].cpu().numpy())
