@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.evaluation.synthetic_scenes import HELD_OUT_SEED
 from zoedepth_ros.geometry.filters import flying_pixels
-from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
+from zoedepth_ros.geometry.intrinsics import CameraModel
 from zoedepth_ros.geometry.points import depth_to_points
 from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.inference.result import DepthPredictor
@@ -37,26 +36,6 @@ from zoedepth_ros.terminal import print_anything
 ROOT = Path(__file__).resolve().parent.parent
 ROW_HEIGHT_PX = 300
 TEXT_PX = ROW_HEIGHT_PX / 34  # as draw_panel's
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Hold the content of one row."""
-
-    rgb: NDArray[np.uint8]
-    """(H, W, 3)."""
-    depth_m: NDArray[np.float32]
-    """(H, W) [m]."""
-    camera: Intrinsics
-    """Of both."""
-    titles: tuple[str, str, str]
-    """Titles above the views."""
-    limits_m: tuple[float, float]
-    """Limits of the colour scale [m]."""
-    warning: str = ''
-    """Text across the row."""
-    truth_m: NDArray[np.float32] | None = None
-    """(H, W) ground truth at the end of the row [m]."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -76,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         if predictor.weights_warning:
             notes.append(f'{predictor.model_name}: {predictor.weights_warning}')
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    drawn = stack([draw(row) for row in rows], '; '.join(notes))
+    drawn = stack(rows, '; '.join(notes))
     if not cv2.imwrite(str(args.out), drawn, [cv2.IMWRITE_PNG_COMPRESSION, 9]):
         raise OSError(f'cannot write {args.out}')
     print(args.out)
@@ -96,14 +75,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def truth_row(scene: Sample) -> Row:
-    assert scene.camera is not None
+def truth_row(scene: Sample) -> NDArray[np.uint8]:
     titles = (f'rendered scene, {scene.domain}', 'ground truth [m]', 'points, side [m]')
-    return Row(scene.rgb, scene.depth_m, scene.camera, titles, depth_range(scene.depth_m))
+    return draw(scene, scene.depth_m, titles)
 
 
-def predicted_row(scene: Sample, predictor: DepthPredictor) -> Row:
-    """Give the network's depth with the colour scale of the ground truth."""
+def predicted_row(scene: Sample, predictor: DepthPredictor) -> NDArray[np.uint8]:
+    """Draw the network's depth with the colour scale of the ground truth, and that beside it."""
     assert scene.camera is not None
     predict = SequencePredictor(predictor, PipelineSettings())
     made = predict(scene.rgb, CameraModel(scene.camera), 0.0, {DEPTH})
@@ -115,36 +93,39 @@ def predicted_row(scene: Sample, predictor: DepthPredictor) -> Row:
         f'{predictor.model_name} [m]',
         'points, side [m]',
     )
-    limits_m = depth_range(scene.depth_m)
     warning = predictor.weights_warning if predictor.weights_origin == 'random' else ''
-    return Row(scene.rgb, made.depth_m, scene.camera, titles, limits_m, warning, scene.depth_m)
+    panel = draw(scene, made.depth_m, titles, warning)
+    return np.hstack([panel, truth_column(scene.depth_m, panel.shape[0])])
 
 
-def draw(row: Row) -> NDArray[np.uint8]:
-    depth_m = np.where(flying_pixels(row.depth_m), np.float32(np.nan), row.depth_m)
-    points = depth_to_points(depth_m, rays(CameraModel(row.camera)))
-    near_m, far_m = row.limits_m
+def draw(
+    scene: Sample, depth_m: NDArray[np.float32], titles: tuple[str, str, str], warning: str = ''
+) -> NDArray[np.uint8]:
+    """Draw image, depth (H, W) [m] and points of a scene, with text across them."""
+    assert scene.camera is not None
+    known_m = np.where(flying_pixels(depth_m), np.float32(np.nan), depth_m)
+    points = depth_to_points(known_m, rays(CameraModel(scene.camera)))
+    near_m, far_m = depth_range(scene.depth_m)
     points[points[..., 2] > far_m] = np.nan
-    panel = draw_panel(
-        row.rgb,
-        row.depth_m,
+    return draw_panel(
+        scene.rgb,
+        depth_m,
         points,
-        row.rgb,
-        titles=row.titles,
-        warning=row.warning,
+        scene.rgb,
+        titles=titles,
+        warning=warning,
         near_m=near_m,
         far_m=far_m,
         view_height=ROW_HEIGHT_PX,
     )
-    return panel if row.truth_m is None else np.hstack([panel, truth_column(row, panel.shape[0])])
 
 
-def truth_column(row: Row, height: int) -> NDArray[np.uint8]:
+def truth_column(depth_m: NDArray[np.float32], height: int) -> NDArray[np.uint8]:
     """Draw the ground truth below a title like the panel's, in a column of that height."""
-    assert row.truth_m is not None
-    factor = ROW_HEIGHT_PX / row.truth_m.shape[0]
-    small = cv2.resize(row.truth_m, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-    drawn = draw_depth_with_scale(small, near_m=row.limits_m[0], far_m=row.limits_m[1])
+    near_m, far_m = depth_range(depth_m)
+    factor = ROW_HEIGHT_PX / depth_m.shape[0]
+    small = cv2.resize(depth_m, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+    drawn = draw_depth_with_scale(small, near_m=near_m, far_m=far_m)
     top = round(TEXT_PX * 2.4)
     bottom = height - top - drawn.shape[0]
     column = cv2.copyMakeBorder(drawn, top, bottom, 0, 0, cv2.BORDER_CONSTANT, value=BACKGROUND)

@@ -8,7 +8,9 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from dataset_files import write_sample
 from docs_pages import ROOT
+from videos import write_avi
 
 ODD = 'küche…日本'
 NARROW = {
@@ -53,15 +55,8 @@ def place(tmp_path):
     image = np.zeros((30, 40, 3), np.uint8)
     cv2.imwrite(str(tmp_path / f'{ODD}.png'), image)
     (tmp_path / os.fsdecode(b'k\xfcche.png')).write_bytes(cv2.imencode('.png', image)[1])
-    writer = cv2.VideoWriter(
-        str(tmp_path / 'a.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 5.0, (40, 30)
-    )
-    writer.write(image)
-    writer.release()
-    (tmp_path / 'a.avi').rename(tmp_path / f'{ODD}.avi')
-    for folder, content in (('rgb', image), ('depth', np.full((30, 40), 2000, np.uint16))):
-        (tmp_path / 'data' / folder).mkdir(parents=True)
-        cv2.imwrite(str(tmp_path / 'data' / folder / f'{ODD}.png'), content)
+    write_avi(tmp_path / 'a.avi', 1, size=(30, 40)).rename(tmp_path / f'{ODD}.avi')
+    write_sample(tmp_path / 'data', ODD, np.full((30, 40), 2000))
     return tmp_path
 
 

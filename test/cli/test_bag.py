@@ -126,18 +126,6 @@ def test_a_result_of_other_work_is_not_taken_for_this_ones(tmp_path, predictor, 
     assert capsys.readouterr().err == f'zoedepth: error: {out} exists; --overwrite replaces it\n'
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (['a.mcap', 'b.mcap', 'out.mcap'], 'OUT must be a folder'),
-        (['x/a.mcap', 'y/a.mcap', 'out'], 'two of the recordings would be written to'),
-    ],
-)
-def test_wrong_arguments_are_named(arguments, message, capsys):
-    assert main(['bag', *arguments]) == 2
-    assert message in capsys.readouterr().err
-
-
 def test_missing_libraries_are_named_with_the_extra(monkeypatch, capsys):
     monkeypatch.setattr('zoedepth_ros.bags.errors.find_spec', lambda name: None)
     assert main(['bag', 'a.mcap', 'b.mcap']) == 2

@@ -7,6 +7,8 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from dataset_files import write_sample
+from videos import write_avi
 
 import zoedepth_ros.build
 from zoedepth_ros.cli import exit_codes
@@ -29,19 +31,18 @@ def place(tmp_path, monkeypatch):
     """A working folder with an image, a video, a file and a folder with a data set."""
     monkeypatch.chdir(tmp_path)
     cv2.imwrite('a.png', np.zeros((30, 40, 3), np.uint8))
-    writer = cv2.VideoWriter('a.avi', cv2.VideoWriter_fourcc(*'MJPG'), 5.0, (40, 30))
-    writer.write(np.zeros((30, 40, 3), np.uint8))
-    writer.release()
+    write_avi(tmp_path / 'a.avi', 1, size=(30, 40))
     (tmp_path / 'file').touch()
-    (tmp_path / 'data' / 'rgb').mkdir(parents=True)
-    (tmp_path / 'data' / 'depth').mkdir()
-    cv2.imwrite('data/rgb/a.png', np.zeros((30, 40, 3), np.uint8))
-    cv2.imwrite('data/depth/a.png', np.full((30, 40), 2000, np.uint16))
+    write_sample(tmp_path / 'data', 'a', np.full((30, 40), 2000))
     return tmp_path
 
 
 def code_of(command):
     """Run a command line and return its exit code."""
+    if command.startswith('view'):
+        pytest.importorskip('rerun')
+    if command.startswith('bag') or '.mcap' in command:
+        pytest.importorskip('mcap')
     try:
         return main(command.split())
     except SystemExit as leaving:
@@ -49,6 +50,7 @@ def code_of(command):
 
 
 FOLDER = 'evaluate --dataset folder --root data --domain indoor'
+FIT = 'calibrate uncertainty --dataset folder --root data --domain indoor'
 
 
 @pytest.mark.parametrize(
@@ -69,10 +71,6 @@ FOLDER = 'evaluate --dataset folder --root data --domain indoor'
     ],
 )
 def test_a_missing_input_is_named_with_the_same_exit_code_in_every_command(place, capsys, command):
-    if command.startswith('bag') or '.mcap' in command:
-        pytest.importorskip('mcap')
-    if command.startswith('view'):
-        pytest.importorskip('rerun')
     assert code_of(command) == exit_codes.REFUSED
     captured = capsys.readouterr()
     assert 'typo' in captured.err
@@ -98,8 +96,6 @@ def test_a_missing_input_is_named_with_the_same_exit_code_in_every_command(place
     ],
 )
 def test_an_unwritable_output_is_named_before_the_work(place, capsys, command, place_named):
-    if command.startswith('view'):
-        pytest.importorskip('rerun')
     before = sorted(place.rglob('*'))
     assert code_of(command) == exit_codes.REFUSED
     assert place_named in capsys.readouterr().err
@@ -136,13 +132,34 @@ def test_an_unwritable_output_is_named_before_the_work(place, capsys, command, p
         ('export onnx --out x.onnx --precision fp16', '--precision'),
         ('export tensorrt --from a.onnx --out x.engine --head indoor', '--head'),
         ('export tensorrt --from a.onnx --out x.engine --weights w.pt', '--weights'),
+        (f'{FIT} --weights a.safetensors --into-weights --out a.yaml', '--out'),
+        (f'{FIT} --weights a.safetensors --seed 3', '--seed'),
     ],
 )
 def test_an_option_without_effect_is_rejected(place, capsys, command, option):
-    if command.startswith('view'):
-        pytest.importorskip('rerun')
     assert code_of(command) == exit_codes.REFUSED
     assert option in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('command', 'reason'),
+    [
+        ('bag a.mcap b.mcap out.mcap', 'OUT must be a folder'),
+        ('bag x/a.mcap y/a.mcap out', 'two of the recordings would be written to'),
+        ('evaluate --dataset ibims', 'needs --root'),
+        ('evaluate --dataset synthetic --root .', 'no effect on the data set synthetic'),
+        ('evaluate --dataset nyu --root .', 'nyudepthv2_test_files_with_gt.txt'),
+        ('evaluate --dataset moon --root .', "unknown data set 'moon'"),
+        (f'{FOLDER} --uncertainty-plot plot', '--uncertainty-plot must be a .png or .jpg file'),
+        (f'{FOLDER} --uncertainty-plot x.txt', '--uncertainty-plot must be a .png or .jpg file'),
+        ('calibrate uncertainty --dataset trajectory', "unknown data set 'trajectory'"),
+        (f'{FIT} --weights random', '--weights random gives no real depth'),
+        (f'{FIT} --weights a.pt --into-weights', '--into-weights needs a safetensors file, got'),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_named(place, capsys, command, reason):
+    assert code_of(command) == exit_codes.REFUSED
+    assert reason in capsys.readouterr().err
 
 
 WITH_CALIBRATION = [
@@ -164,8 +181,6 @@ def write_calibration(path, width, height, matrix):
 
 @pytest.mark.parametrize('command', WITH_CALIBRATION)
 def test_a_calibration_of_no_camera_is_named_before_the_images(place, capsys, command):
-    if command.startswith('view'):
-        pytest.importorskip('rerun')
     metres = '[0.0041, 0, 0.0032, 0, 0.0041, 0.0024, 0, 0, 1]'
     write_calibration(place / 'wide.yaml', 40, 30, metres)
     assert code_of(command) == exit_codes.REFUSED
@@ -177,8 +192,6 @@ def test_a_calibration_of_no_camera_is_named_before_the_images(place, capsys, co
 
 @pytest.mark.parametrize('command', WITH_CALIBRATION)
 def test_a_calibration_for_another_image_shape_is_named(place, capsys, command):
-    if command.startswith('view'):
-        pytest.importorskip('rerun')
     write_calibration(place / 'wide.yaml', 1280, 720, '[900, 0, 640, 0, 900, 360, 0, 0, 1]')
     assert code_of(command) == exit_codes.REFUSED
     error = capsys.readouterr().err
@@ -199,8 +212,6 @@ def test_a_calibration_for_another_image_shape_is_named(place, capsys, command):
 )
 @pytest.mark.parametrize('command', ['bag a.png o.mcap', 'predict a.png', 'view a.png --save x'])
 def test_a_scale_file_that_cannot_be_used_is_named(place, capsys, command, content, reason):
-    if command.startswith('view'):
-        pytest.importorskip('rerun')
     if content is not None:
         (place / 's.yaml').write_bytes(content)
     assert code_of(f'{command} --scale-file s.yaml') == exit_codes.REFUSED

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import yaml
-from dataset_files import gray, write_image, write_png16
+from dataset_files import write_sample
 from safetensors import safe_open
 
 from zoedepth_ros.build import build_predictor
@@ -29,9 +29,7 @@ def weights(tmp_path):
 def tree(tmp_path):
     random = np.random.default_rng(0)
     for stem in 'abc':
-        write_image(tmp_path / f'data/rgb/{stem}.png', gray(24, 32))
-        depth_mm = random.integers(500, 9000, (24, 32))
-        write_png16(tmp_path / f'data/depth/{stem}.png', depth_mm)
+        write_sample(tmp_path / 'data', stem, random.integers(500, 9000, (24, 32)))
     return tmp_path / 'data'
 
 
@@ -125,29 +123,6 @@ def test_the_weights_themselves_may_keep_it_and_their_tensors_do_not_change(tree
     assert after.endswith(before[size:])
 
 
-@pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (['--weights', 'random'], '--weights random gives no real depth'),
-        (['--into-weights', '--out', 'a.yaml'], '--out has no effect with --into-weights'),
-        (['--seed', '3'], '--seed has no effect on the data set folder'),
-    ],
-)
-def test_what_makes_no_sense_is_refused(tree, weights, capsys, options, message):
-    assert calibrate(tree, weights, *options) == 2
-    assert message in capsys.readouterr().err
-
-
-def test_a_trajectory_is_no_data_set_to_fit_to(capsys):
-    assert main(['calibrate', 'uncertainty', '--dataset', 'trajectory']) == 2
-    assert "unknown data set 'trajectory'" in capsys.readouterr().err
-
-
 def test_the_embedded_network_is_calibrated():
     maps = build_predictor('ZoeD_S_NK', device='cpu').uncertainty_maps
     assert set(maps) == {'indoor', 'outdoor'}
-
-
-def test_metadata_of_another_format_is_refused_before_the_fit(tree, tmp_path, capsys):
-    assert calibrate(tree, tmp_path / 'tiny.pt', '--into-weights') == 2
-    assert '--into-weights needs a safetensors file, got' in capsys.readouterr().err

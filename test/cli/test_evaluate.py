@@ -7,32 +7,22 @@ import os
 import numpy as np
 import pytest
 from constant_network import ConstantNetwork
-from dataset_files import gray, write_image, write_png16
+from dataset_files import gray, write_image, write_png16, write_sample
 
-import zoedepth_ros.build
 from zoedepth_ros.cli.main import main
 
 
 @pytest.fixture
-def network(monkeypatch):
-    """A fake network: 2 m everywhere; `arguments` are those of build_predictor."""
-    fake = ConstantNetwork(lambda image, head: np.full((6, 8), 2.0))
-    fake.arguments = None
-
-    def build(*args, **kwargs):
-        fake.arguments = args
-        return fake
-
-    monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', build)
-    return fake
+def network(use):
+    """A fake network: 2 m everywhere."""
+    return use(ConstantNetwork(lambda image, head: np.full((6, 8), 2.0)))
 
 
 @pytest.fixture
 def tree(tmp_path):
     """A folder of three images at 2 m, 4 m and 8 m."""
     for stem, depth_mm in (('a', 2000), ('b', 4000), ('c', 8000)):
-        write_image(tmp_path / f'data/rgb/{stem}.png', gray(24, 32))
-        write_png16(tmp_path / f'data/depth/{stem}.png', np.full((24, 32), depth_mm))
+        write_sample(tmp_path / 'data', stem, np.full((24, 32), depth_mm))
     return tmp_path / 'data'
 
 
@@ -116,23 +106,6 @@ def test_a_damaged_file_stops_with_its_name_and_is_skipped_on_request(network, t
     assert 'depth/b.png' in printed
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'reason'),
-    [
-        (['--dataset', 'ibims'], 'needs --root'),
-        (['--dataset', 'synthetic', '--root', '.'], 'no effect on the data set synthetic'),
-        (['--dataset', 'nyu', '--root', '.'], 'nyudepthv2_test_files_with_gt.txt'),
-        (['--dataset', 'moon', '--root', '.'], "unknown data set 'moon'"),
-    ],
-)
-def test_contradictory_arguments_are_rejected_before_a_model_is_built(
-    network, capsys, arguments, reason
-):
-    assert evaluate(*arguments) == 2
-    assert reason in capsys.readouterr().err
-    assert network.arguments is None
-
-
 def test_rendered_scenes_are_evaluated_with_a_real_network(tmp_path, capsys):
     pytest.importorskip('numba')
     model = ('--model', 'ZoeD_tiny_NK', '--weights', 'random', '--device', 'cpu')
@@ -164,15 +137,6 @@ def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp
     assert 'from the training camera (field of view 90 degrees) to the camera of each image' in out
     assert 'without the camera' in out
     assert 'depth not corrected for the training camera (field of view 90 degrees)' in out
-
-
-@pytest.mark.parametrize('name', ['plot', 'plot.txt'])
-def test_a_plot_that_is_no_image_file_is_refused_before_the_network_is_built(
-    network, tree, tmp_path, capsys, name
-):
-    assert folder(tree, '--uncertainty-plot', tmp_path / name) == 2
-    assert '--uncertainty-plot must be a .png or .jpg file' in capsys.readouterr().err
-    assert network.arguments is None
 
 
 def test_a_network_without_uncertainty_is_evaluated_but_not_plotted(tree, tmp_path, capsys):

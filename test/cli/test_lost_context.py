@@ -6,6 +6,7 @@ import bags
 import cv2
 import numpy as np
 import pytest
+from dataset_files import write_sample
 from fake_predictor import FakePredictor, plane
 
 from zoedepth_ros.cli.main import main
@@ -34,13 +35,8 @@ def images(folder):
 
 
 def tree(folder):
-    for part in ('rgb', 'depth'):
-        (folder / 'data' / part).mkdir(parents=True)
-        for number in range(3):
-            pixels = np.full((48, 64, 3), 100, np.uint8)
-            if part == 'depth':
-                pixels = np.full((48, 64), 2000, np.uint16)
-            cv2.imwrite(str(folder / 'data' / part / f'{number}.png'), pixels)
+    for stem in '012':
+        write_sample(folder / 'data', stem, np.full((48, 64), 2000))
     return str(folder / 'data')
 
 

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
+from PIL import Image
+from videos import write_avi, write_mkv
 
-import zoedepth_ros.build
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.inference.result import InferenceError
 from zoedepth_ros.viewing.moments import image_frames
@@ -15,17 +16,8 @@ from zoedepth_ros.weights import known_weights
 
 
 @pytest.fixture
-def fake(monkeypatch):
-    """Stand in for the network; `fake.arguments` are those it was built with."""
-    predictor = FakePredictor(2.0, weights_warning='')
-    predictor.arguments = None
-
-    def build(*args, **kwargs):
-        predictor.arguments = (args, kwargs)
-        return predictor
-
-    monkeypatch.setattr(zoedepth_ros.build, 'build_predictor', build)
-    return predictor
+def fake(use):
+    return use(FakePredictor(2.0, weights_warning=''))
 
 
 @pytest.fixture
@@ -98,13 +90,13 @@ def test_options_reach_the_predictor(folder, tmp_path, fake):
         '--device', 'cpu', '--precision', 'fp32', '--preprocessing', 'official', '--flip',
         '--head', 'outdoor',
     )  # fmt: skip
-    assert fake.arguments == (('ZoeD_tiny_N', 'w.pt', 'cpu', 'fp32', 'official', True), {})
+    assert fake.arguments == ('ZoeD_tiny_N', 'w.pt', 'cpu', 'fp32', 'official', True)
     assert fake.requested_heads == ['outdoor']
 
 
 def test_the_defaults_are_the_released_model_and_its_own_weights(folder, tmp_path, fake):
     predict(folder / 'a.png', '--out', tmp_path / 'out')
-    assert fake.arguments == (('ZoeD_M12_NK', None, 'auto', 'auto', 'metric', False), {})
+    assert fake.arguments == ('ZoeD_M12_NK', None, 'auto', 'auto', 'metric', False)
     assert fake.requested_heads == ['auto']
 
 
@@ -180,10 +172,9 @@ def test_an_image_is_never_overwritten(folder, tmp_path, fake, capsys):
 
 
 def test_an_image_held_sideways_is_turned_and_that_is_reported(tmp_path, fake, capsys):
-    data = cv2.imencode('.jpg', np.zeros((20, 40, 3), np.uint8))[1].tobytes()
-    block = b'Exif\0\0II*\0' + struct.pack('<IHHHIHHI', 8, 1, 0x0112, 3, 1, 6, 0, 0)
-    data = data[:2] + b'\xff\xe1' + struct.pack('>H', len(block) + 2) + block + data[2:]
-    (tmp_path / 'p.jpg').write_bytes(data)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((20, 40, 3), np.uint8)).save(tmp_path / 'p.jpg', exif=exif)
     assert predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out') == 0
     assert fake.shapes == [(40, 20, 3)]
     assert 'EXIF: rotated clockwise by 90 degrees' in capsys.readouterr().out
@@ -243,12 +234,7 @@ def test_only_the_frames_of_an_earlier_run_are_removed(video, tmp_path, fake):
 @pytest.fixture
 def video(tmp_path):
     """Twelve frames at 10 Hz, each brighter than the last."""
-    path = tmp_path / 'drive.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (40, 31))
-    for number in range(12):
-        writer.write(np.full((31, 40, 3), 20 * number, np.uint8))
-    writer.release()
-    return path
+    return write_avi(tmp_path / 'drive.avi', 12, size=(31, 40))
 
 
 def test_a_video_becomes_a_depth_png_a_frame_a_video_of_colours_and_a_table(video, tmp_path, fake):
@@ -271,11 +257,7 @@ def test_a_video_becomes_a_depth_png_a_frame_a_video_of_colours_and_a_table(vide
 
 @pytest.mark.parametrize('fps', [211.222, 99.129])
 def test_a_video_of_any_rate_becomes_depth_and_a_video(tmp_path, fake, fps):
-    path = tmp_path / 'slow.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), fps, (40, 32))
-    for _ in range(42):
-        writer.write(np.zeros((32, 40, 3), np.uint8))
-    writer.release()
+    path = write_avi(tmp_path / 'slow.avi', 42, size=(32, 40), fps=fps, step=0)
     assert predict(path, '--out', tmp_path / 'out') == 0
     assert len(list((tmp_path / 'out' / 'slow_depth').iterdir())) == 42
     colors = cv2.VideoCapture(str(tmp_path / 'out' / 'slow_color.mp4'))
@@ -284,8 +266,6 @@ def test_a_video_of_any_rate_becomes_depth_and_a_video(tmp_path, fake, fps):
 
 
 def test_frames_of_a_variable_rate_keep_their_times(tmp_path, fake):
-    from videos import write_mkv
-
     times_ms = [0, 40, 80, 700, 1010, 1050, 1990, 2040, 3500, 3510]
     path = write_mkv(tmp_path / 'phone.mkv', times_ms)
     assert predict(path, '--out', tmp_path / 'all') == 0
@@ -356,12 +336,9 @@ def test_without_a_field_of_view_the_image_is_the_training_cameras(folder, tmp_p
 
 def with_focal_length(path, focal_mm):
     """Write a JPEG of 40 x 30 px whose EXIF has this 35 mm equivalent focal length."""
-    data = cv2.imencode('.jpg', np.zeros((30, 40, 3), np.uint8))[1].tobytes()
-    # one entry that leads to a second directory at byte 26
-    first = struct.pack('<IHHHIII', 8, 1, 0x8769, 4, 1, 26, 0)
-    second = struct.pack('<HHHIHHI', 1, 0xA405, 3, 1, focal_mm, 0, 0)
-    block = b'Exif\0\0II*\0' + first + second
-    path.write_bytes(data[:2] + b'\xff\xe1' + struct.pack('>H', len(block) + 2) + block + data[2:])
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = focal_mm
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path, exif=exif)
     return path
 
 

@@ -32,7 +32,7 @@ AT = [*CALIBRATE, '--distance', '2']
         ([*CALIBRATE, '--camera-height', '120'], '120 centimetres are 1.2 metres'),
         ([*CALIBRATE, '--camera-height', '1', '--pitch', '100'], 'expected -89 to 89 degrees'),
         ([*AT, '--box', '1,2,3'], 'left,top,right,bottom'),
-        ([*AT, '--box', '0.4,0.4,0.6,0.6'], 'integers [px], got 0.4,0.4,0.6,0.6'),
+        ([*AT, '--box', '0.4,0.4,0.6,0.6'], 'bottom, got 0.4,0.4,0.6,0.6'),
         ([*AT, '--box', '30,30,10,40'], 'left < right'),
         ([*AT, '--box=-5,0,10,10'], 'left < right'),
         ([*AT, '--bits', '17'], 'camera.bits must be at most 16, got 17'),

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from dataset_files import gray, write_image, write_npy, write_png8, write_png16
+from dataset_files import gray, write_image, write_npy, write_png8, write_png16, write_sample
 from PIL import Image
 
 from zoedepth_ros.datasets.dataset import resize_for_evaluation
@@ -20,8 +20,7 @@ from zoedepth_ros.datasets.zero_shot_indoor import SunRgbd
 
 def _tree(tmp_path):
     for stem in 'abcd':
-        write_image(tmp_path / f'rgb/{stem}.png', gray(4, 4))
-        write_png16(tmp_path / f'depth/{stem}.png', np.full((4, 4), 1000))
+        write_sample(tmp_path, stem, np.full((4, 4), 1000))
     image = tmp_path / 'rgb/b.png'
     image.write_bytes(image.read_bytes()[:50])  # cut short in the pixels
     (tmp_path / 'depth/c.png').unlink()

@@ -3,7 +3,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from dataset_files import gray, write_image, write_npy, write_png16
+from dataset_files import gray, write_image, write_npy, write_png16, write_sample
 from PIL import Image
 
 from zoedepth_ros.datasets.file_formats import DatasetError
@@ -25,8 +25,7 @@ def test_a_folder_pairs_images_with_png_or_npy_depth_below_subfolders(tmp_path):
 
 
 def test_a_folder_may_have_its_own_steps_and_camera(tmp_path):
-    write_image(tmp_path / 'rgb/a.png', gray(2, 3))
-    write_png16(tmp_path / 'depth/a.png', np.full((2, 3), 512))
+    write_sample(tmp_path, 'a', np.full((2, 3), 512))
     camera = {'fx_px': 2, 'fy_px': 2, 'cx_px': 1, 'cy_px': 0.5, 'width': 3, 'height': 2}
     (tmp_path / 'camera.json').write_text(json.dumps(camera))
     sample = Folder(tmp_path, domain='outdoor', steps_per_m=256)[0]
@@ -61,8 +60,7 @@ def test_a_camera_file_that_describes_no_camera_is_refused(tmp_path, change, wor
 def test_the_camera_is_that_of_the_size_of_the_image(tmp_path):
     camera = {'fx_px': 8, 'fy_px': 8, 'cx_px': 5.5, 'cy_px': 3.5, 'width': 12, 'height': 8}
     for name, size in (('a', (4, 6)), ('b', (6, 6))):
-        write_image(tmp_path / f'rgb/{name}.png', gray(*size))
-        write_png16(tmp_path / f'depth/{name}.png', np.full(size, 512))
+        write_sample(tmp_path, name, np.full(size, 512))
     (tmp_path / 'camera.json').write_text(json.dumps(camera))
     half, cropped = 0, 1
     data = Folder(tmp_path, domain='outdoor')
@@ -78,8 +76,7 @@ def test_each_image_may_have_a_camera_of_its_own(tmp_path):
         path.write_text(json.dumps(camera))
 
     for name in 'ab':
-        write_image(tmp_path / f'rgb/{name}.png', gray(3, 3))
-        write_png16(tmp_path / f'depth/{name}.png', np.full((3, 3), 512))
+        write_sample(tmp_path, name, np.full((3, 3), 512))
     write_camera(tmp_path / 'camera/a.json', 2)
     first, second = Folder(tmp_path, domain='indoor'), Folder(tmp_path, domain='indoor')
     assert first[0].camera.fx_px == 2

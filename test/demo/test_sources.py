@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from videos import write_mkv
+from videos import write_avi, write_mkv
 from waiting import wait_until
 
 from zoedepth_ros.demo.sources import capture, still_images
@@ -28,14 +28,7 @@ def folder(tmp_path):
 @pytest.fixture
 def video(tmp_path):
     """Twenty frames at 10 Hz; frame i has the grey value 10 i."""
-    path = tmp_path / 'video.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))
-    if not writer.isOpened():
-        pytest.skip('this OpenCV writes no videos')
-    for index in range(20):
-        writer.write(np.full((48, 64, 3), 10 * index, np.uint8))
-    writer.release()
-    return path
+    return write_avi(tmp_path / 'video.avi', 20, step=10)
 
 
 def opened(source, *, loop=True, dwell_s=1.0, warn=lambda text: None):

@@ -33,6 +33,12 @@ def write_npy(path: Path, numbers: NDArray) -> None:
     np.save(path, numbers)
 
 
+def write_sample(root: Path, stem: str, depth: NDArray | list) -> None:
+    """Write a gray rgb/<stem>.png and (H, W) integers as the 16-bit PNG depth/<stem>.png."""
+    write_image(root / 'rgb' / f'{stem}.png', gray(*np.shape(depth)))
+    write_png16(root / 'depth' / f'{stem}.png', depth)
+
+
 def gray(height: int, width: int, level: int = 100) -> NDArray[np.uint8]:
     """Return an image of one gray."""
     return np.full((height, width, 3), level, np.uint8)

@@ -1,4 +1,4 @@
-"""Videos of a variable frame rate: Matroska files of JPEGs, each with its own time."""
+"""Small videos; those of a variable frame rate are Matroska files of JPEGs with their times."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
+
+def write_avi(
+    path: Path, count: int, *, size: tuple[int, int] = (48, 64), fps: float = 10.0, step: int = 20
+) -> Path:
+    """Write frames (H, W) whose grey is `step` times their number."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), fps, size[::-1])
+    for number in range(count):
+        writer.write(np.full((*size, 3), step * number, np.uint8))
+    writer.release()
+    return path
 
 
 def write_mkv(path: Path, times_ms: Sequence[int], size: tuple[int, int] = (48, 64)) -> Path:

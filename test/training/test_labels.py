@@ -15,11 +15,11 @@ from zoedepth_ros.model.training_camera import TRAINING_HFOV_KEY
 from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.training import loop, run
 from zoedepth_ros.training.checkpoint import FILE_NAME, load_state
-from zoedepth_ros.training.config import TrainingConfig
+from zoedepth_ros.training.config import DomainConfig, TrainingConfig
 from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process, chosen_device
 from zoedepth_ros.training.run import check_stages, train, weights_path
-from zoedepth_ros.training.run_data import TrainingScenes
+from zoedepth_ros.training.run_data import open_images
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.load import load_weights, save_weights
 
@@ -219,9 +219,11 @@ def test_the_tilde_of_a_folder_in_a_recipe_is_the_home_folder(tmp_path, monkeypa
     best = train(one_step(tmp_path, output='~/runs/mine'), Process())
     assert best == tmp_path / 'runs/mine/metric_best.safetensors'
     assert best.is_file()
-    scenes = TrainingScenes('indoor', 0, 1, 64, 96, varied_cameras=True, textures='~/textures')
+    scenes = DomainConfig(
+        'indoor', 'synthetic', images=1, varied_cameras=True, textures='~/textures'
+    )
     with pytest.raises(ValueError, match=f'.jpg files in {tmp_path}/textures'):
-        scenes[0]
+        open_images(scenes, (64, 96), 'train')[0]
 
 
 @pytest.mark.parametrize('content', [b'a text, not a checkpoint', bytes(100), b''])

@@ -2,10 +2,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
+from videos import write_avi
 
 from zoedepth_ros.media.files import ImageFileError, write_image
 from zoedepth_ros.viewing.moments import image_frames, recording_frames, video_frames
@@ -38,12 +38,7 @@ def test_a_broken_image_is_named(tmp_path):
 
 @pytest.fixture
 def video(tmp_path):
-    path = tmp_path / 'video.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 20.0, (64, 48))
-    for number in range(10):
-        writer.write(np.full((48, 64, 3), 20 * number, np.uint8))
-    writer.release()
-    return path
+    return write_avi(tmp_path / 'video.avi', 10, fps=20.0)
 
 
 def test_a_video_is_shown_image_by_image_at_its_own_times(video):

@@ -156,18 +156,16 @@ def angle_deg(option: str, low: float, high: float) -> Callable[[str], float]:
 
 def box_px(text: str) -> tuple[int, int, int, int]:
     """Parse left, top, right and bottom of a box [px]."""
-    numbers = [number(part) for part in text.split(',')]
-    if len(numbers) != 4 or not all(value.is_integer() for value in numbers):
-        raise argparse.ArgumentTypeError(
-            f'expected left,top,right,bottom as integers [px], got {text}'
-        )
-    left, top, right, bottom = (int(value) for value in numbers)
-    if not (0 <= left < right and 0 <= top < bottom):
-        raise argparse.ArgumentTypeError(
-            'expected left,top,right,bottom [px] with 0 <= left < right and 0 <= top < bottom, '
-            f'got {text}'
-        )
-    return left, top, right, bottom
+    try:
+        left, top, right, bottom = map(int, text.split(','))
+        if 0 <= left < right and 0 <= top < bottom:
+            return left, top, right, bottom
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(
+        'expected left,top,right,bottom as integers [px] with 0 <= left < right and '
+        f'0 <= top < bottom, got {text}'
+    )
 
 
 def refuse_idle(args: argparse.Namespace, names: Iterable[str], reason: str) -> None:

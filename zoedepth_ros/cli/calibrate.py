@@ -256,9 +256,11 @@ def _combined(
     from zoedepth_ros.geometry.scale import HIGHEST_SCALE, LOWEST_SCALE, is_unusual, robust_scale
     from zoedepth_ros.pipeline.scale_file import CONVERGED, ScaleState
 
+    by_height = args.distance is None
+    known, option = ('the floor', '--camera-height') if by_height else ('the target', '--distance')
     states = {}
     # a floor is thousands of points behind one ratio, and five images of it are plenty
-    weight = 1.0 if args.distance is not None else 10.0
+    weight = 10.0 if by_height else 1.0
     for head, several in ratios.items():
         found = robust_scale(np.concatenate(several), weight=weight)
         if found is None:
@@ -268,15 +270,11 @@ def _combined(
             f'{head}: scale {found.scale:.3f}, confidence {found.confidence:.0%}, '
             f'spread {found.spread:.1%}'
         )
-        by_height = args.distance is None
         if is_unusual(found.scale, by_height=by_height):
             table = ', and check that the floor is in view and not a table' if by_height else ''
-            option = '--camera-height' if by_height else '--distance'
             advice = f'check that {option} is in metres{table}'
             print(f'WARNING  {head}: a scale of {found.scale:.3g} is unusual: {advice}')
     if not states:
-        target = ('the target', '--distance'), ('the floor', '--camera-height')
-        known, option = target[args.distance is None]
         raise ValueError(
             f'no image gives a scale from {LOWEST_SCALE:g} to {HIGHEST_SCALE:g} for {known}: '
             f'nothing is written (is {option} in metres?)'

@@ -21,8 +21,8 @@ from zoedepth_ros.training.examples import Samples
 class TrainingScenes:
     """Synthetic scenes with consecutive seeds, rendered on access."""
 
-    domain: str
-    """'indoor' or 'outdoor'."""
+    config: DomainConfig
+    """Domain, cameras and textures; scenes of varied cameras have about as many pixels."""
     seed: int
     """Seed of the first scene."""
     count: int
@@ -31,10 +31,6 @@ class TrainingScenes:
     """Height [px]."""
     width: int
     """Width [px]."""
-    varied_cameras: bool = False
-    """Whether each scene has a random camera, with about as many pixels."""
-    textures: str = ''
-    """Folder of photographs for surfaces of such scenes; empty: none."""
 
     def __len__(self) -> int:
         return self.count
@@ -43,11 +39,11 @@ class TrainingScenes:
         if not 0 <= index < self.count:
             raise IndexError(index)
         seed = self.seed + index
-        if self.varied_cameras:
-            folder = Path(self.textures).expanduser()
-            textures = textures_in(folder) if self.textures else None
-            return varied_scene(self.domain, seed, self.height * self.width, textures)
-        return render_scene(self.domain, seed, self.height, self.width)
+        domain, folder = self.config.domain, self.config.textures
+        if self.config.varied_cameras:
+            textures = textures_in(Path(folder).expanduser()) if folder else None
+            return varied_scene(domain, seed, self.height * self.width, textures)
+        return render_scene(domain, seed, self.height, self.width)
 
 
 def open_images(
@@ -63,8 +59,7 @@ def open_images(
     if domain.dataset == 'synthetic':
         seed = domain.seed if training else domain.validation_seed
         height, width = domain.render_height or image_size[0], domain.render_width or image_size[1]
-        varied, textures = domain.varied_cameras, domain.textures
-        return TrainingScenes(domain.domain, seed, count, height, width, varied, textures)
+        return TrainingScenes(domain, seed, count, height, width)
     split_list = domain.split_list if training else domain.validation_split_list
     options = DatasetOptions(
         root=domain.root if training else domain.validation_root or domain.root,
