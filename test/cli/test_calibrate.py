@@ -39,14 +39,20 @@ def calibrate(image, tmp_path, *arguments):
     return main(['calibrate', str(image), '--out', str(out), *arguments]), out
 
 
+def scale_of(image, tmp_path, *arguments):
+    """Return the scale of the indoor head after a command that works."""
+    code, out = calibrate(image, tmp_path, *arguments)
+    assert code == 0
+    return heads(out)['indoor']['scale']
+
+
 def test_a_target_at_a_known_distance_gives_the_scale(image, tmp_path, use, capsys):
     depth_m = np.full((HEIGHT, WIDTH), 5.0)
     depth_m[10:20, 10:30] = 1.6  # truly 2.0 m
     use(FakePredictor(depth_m))
-    code, out = calibrate(image, tmp_path, '--distance', '2.0', '--box', '10,10,30,20')
-    assert code == 0
-    assert heads(out)['indoor']['scale'] == pytest.approx(1.25, rel=1e-3)
-    assert f'scale.file:={out}' in capsys.readouterr().out
+    scale = scale_of(image, tmp_path, '--distance', '2.0', '--box', '10,10,30,20')
+    assert scale == pytest.approx(1.25, rel=1e-3)
+    assert f'scale.file:={tmp_path / "scale.yaml"}' in capsys.readouterr().out
 
 
 def test_a_target_beyond_the_range_of_the_head_is_refused(image, tmp_path, use, capsys):
@@ -61,38 +67,29 @@ def test_without_a_box_the_middle_of_the_image_is_the_target(image, tmp_path, us
     depth_m = np.full((HEIGHT, WIDTH), 5.0)
     depth_m[25:35, 34:46] = 4.0
     use(FakePredictor(depth_m))
-    code, out = calibrate(image, tmp_path, '--distance', '2.0')
-    assert code == 0
-    assert heads(out)['indoor']['scale'] == pytest.approx(0.5, rel=1e-3)
+    assert scale_of(image, tmp_path, '--distance', '2.0') == pytest.approx(0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize('pitch', [[], ['--pitch', '-10']])
 def test_the_height_of_the_camera_gives_the_scale(image, tmp_path, use, pitch):
     use(FakePredictor(floor_m(0.8, math.radians(-10))))  # truly 1.2 m
     known = ['--camera-height', '1.2', '--hfov', '60', *pitch]
-    code, out = calibrate(image, tmp_path, *known)
-    assert code == 0
-    assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=0.01)
+    assert scale_of(image, tmp_path, *known) == pytest.approx(1.5, rel=0.01)
 
 
 def test_the_scale_is_for_the_focal_correction_that_the_node_will_use(image, tmp_path, use):
     use(FakePredictor(2.0))
     known = ['--distance', '2.0', '--hfov', '60', '--focal-correction', 'scale']
-    code, out = calibrate(image, tmp_path, *known)
-    assert code == 0
     factor = (0.5 / math.tan(math.radians(30)) * WIDTH / HEIGHT) / (519.47 / 480)
-    assert heads(out)['indoor']['scale'] == pytest.approx(1 / factor, rel=1e-3)
+    assert scale_of(image, tmp_path, *known) == pytest.approx(1 / factor, rel=1e-3)
 
 
 def test_the_scale_can_be_for_the_warp_and_for_weights_of_other_images(image, tmp_path, use):
     use(FakePredictor(2.0))  # whatever the image, so that the warp changes nothing
     known = ['--distance', '3.0', '--hfov', '60', '--focal-correction']
-    code, out = calibrate(image, tmp_path, *known, 'warp')
-    assert code == 0
-    assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=1e-3)
-    code, out = calibrate(image, tmp_path, *known, 'scale', '--training-hfov', '60')
-    assert code == 0
-    assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=1e-3)
+    assert scale_of(image, tmp_path, *known, 'warp') == pytest.approx(1.5, rel=1e-3)
+    scale = scale_of(image, tmp_path, *known, 'scale', '--training-hfov', '60')
+    assert scale == pytest.approx(1.5, rel=1e-3)
 
 
 def test_the_other_heads_scale_in_the_file_stays(image, tmp_path, use):
@@ -136,11 +133,7 @@ def test_weights_that_name_their_camera_need_the_images_for_their_scale(
         'the scale depends on the field of view of the camera: give --hfov'
         in capsys.readouterr().err
     )
-    code, out = calibrate(image, tmp_path, '--distance', '3.0', '--hfov', '60')
-    assert code == 0
-    # 2 m through 90 degrees are 3.464 m through 60
-    assert heads(out)['indoor']['scale'] == pytest.approx(3.0 / 3.4641, rel=1e-3)
+    scale = scale_of(image, tmp_path, '--distance', '3.0', '--hfov', '60')
+    assert scale == pytest.approx(3.0 / 3.4641, rel=1e-3)  # 2 m are 3.464 m through 60 degrees
     off = ['--distance', '3.0', '--focal-correction', 'off']
-    code, out = calibrate(image, tmp_path, *off)
-    assert code == 0
-    assert heads(out)['indoor']['scale'] == pytest.approx(1.5, rel=1e-3)
+    assert scale_of(image, tmp_path, *off) == pytest.approx(1.5, rel=1e-3)

@@ -111,34 +111,38 @@ def raising(error):
 
 
 @pytest.mark.parametrize(
-    'error', [ValueError('the value is odd'), OSError('the value is odd')], ids=['value', 'os']
+    ('error', 'code', 'message'),
+    [
+        (ValueError('the value is odd'), 2, 'the value is odd'),
+        (OSError('the value is odd'), 2, 'the value is odd'),
+        (DeviceLost('cuda:0: CUDA error: gone'), 1, 'cuda:0: CUDA error: gone'),
+        (
+            ModuleNotFoundError("No module named 'timm'", name='timm'),
+            2,
+            "No module named 'timm': the command needs this package (pip install timm)",
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
 )
-def test_an_expected_error_is_a_message_and_exit_code_2(monkeypatch, capsys, error):
-    assert run_command_that(monkeypatch, raising(error)) == 2
-    assert capsys.readouterr().err == 'zoedepth: error: the value is odd\n'
+def test_an_expected_error_is_a_message_and_an_exit_code(
+    monkeypatch, capsys, error, code, message
+):
+    assert run_command_that(monkeypatch, raising(error)) == code
+    assert capsys.readouterr().err == f'zoedepth: error: {message}\n'
 
 
-def test_a_network_that_fails_is_a_message_and_exit_code_1(monkeypatch, capsys):
-    error = DeviceLost('cuda:0: CUDA error: gone')
-    assert run_command_that(monkeypatch, raising(error)) == 1
-    assert capsys.readouterr().err == 'zoedepth: error: cuda:0: CUDA error: gone\n'
-    with pytest.raises(RuntimeError, match='a bug'):
-        run_command_that(monkeypatch, raising(RuntimeError('a bug')))
-
-
-def test_a_missing_library_is_named_with_its_installation(monkeypatch, capsys):
-    error = ModuleNotFoundError("No module named 'timm'", name='timm')
-    assert run_command_that(monkeypatch, raising(error)) == 2
-    assert 'pip install timm' in capsys.readouterr().err
-
-
-def test_an_unexpected_error_is_not_hidden(monkeypatch):
-    with pytest.raises(ModuleNotFoundError):
-        run_command_that(
-            monkeypatch, raising(ModuleNotFoundError('x', name='zoedepth_ros.nothing'))
-        )
-    with pytest.raises(TypeError):
-        run_command_that(monkeypatch, raising(TypeError('a bug')))
+@pytest.mark.parametrize(
+    'error',
+    [
+        ModuleNotFoundError('x', name='zoedepth_ros.nothing'),
+        TypeError('a bug'),
+        RuntimeError('a bug'),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_unexpected_error_is_not_hidden(monkeypatch, error):
+    with pytest.raises(type(error)):
+        run_command_that(monkeypatch, raising(error))
 
 
 def test_ctrl_c_has_no_traceback(monkeypatch):

@@ -1,8 +1,13 @@
 """A training run of a tiny network on a handful of images, for tests."""
 
+import json
+
 import cv2
 import numpy as np
 import yaml
+
+from zoedepth_ros.training.config import TrainingConfig
+from zoedepth_ros.training.config_file import settings
 
 SIZE = (64, 96)
 
@@ -62,6 +67,18 @@ def recipe(folder, **changes):
         'stages': stages,
         **changes,
     }
+
+
+def configured(folder, **changes):
+    """Return the TrainingConfig of such settings."""
+    return settings(TrainingConfig, recipe(folder, **changes), 'test')
+
+
+def write_cameras(folder):
+    """Write the camera of all images of both folders, with a field of view of 62 degrees."""
+    camera = {'fx_px': 80, 'fy_px': 80, 'cx_px': 47.5, 'cy_px': 31.5, 'width': 96, 'height': 64}
+    for domain in ('indoor', 'outdoor'):
+        (folder / domain / 'camera.json').write_text(json.dumps(camera))
 
 
 def write_recipe(folder, **changes):

@@ -46,7 +46,7 @@ def test_a_missing_key_is_named(tmp_path):
         ('domains', 'nyu', 'domains: expected a list'),
         ('augmentation', {'gamma': [1.0]}, 'gamma: expected 2 values'),
         ('augmentation', {'gamma': [1.0, 'x']}, r'gamma\[1\]: expected float'),
-        ('weights_part', 'half', 'weights_part: expected'),
+        ('weights_part', 'half', r"weights_part: expected one of .'all', 'relative'., got 'half'"),
         ('checkpoint_every', 0, 'checkpoint_every: expected a number above 0, got 0'),
         ('seed', -1, 'x.yaml: seed: expected a finite number of 0 or more, got -1'),
         ('checkpoint_every', 0.5, 'checkpoint_every: expected int, got 0.5'),

@@ -1,13 +1,11 @@
 """Recipes in any order, with parts missing, and from weights that hand something down."""
 
 import csv
-import json
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
-from tiny_recipe import recipe
+from tiny_recipe import configured, recipe, write_cameras
 
 from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.model.presets import preset
@@ -16,16 +14,12 @@ from zoedepth_ros.model.zoedepth import create_model
 from zoedepth_ros.training import loop, run
 from zoedepth_ros.training.checkpoint import FILE_NAME, load_state
 from zoedepth_ros.training.config import DomainConfig, TrainingConfig
-from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process, chosen_device
 from zoedepth_ros.training.run import check_stages, train, weights_path
 from zoedepth_ros.training.run_data import open_images
 from zoedepth_ros.weights.errors import WeightsError
 from zoedepth_ros.weights.load import load_weights, save_weights
-
-
-def configured(folder: Path, **changes) -> TrainingConfig:
-    return settings(TrainingConfig, recipe(folder, **changes), 'test')
+from zoedepth_ros.weights.read import read_checkpoint
 
 
 def one_step(folder: Path, **changes) -> TrainingConfig:
@@ -112,24 +106,10 @@ def test_validation_of_which_no_pixel_counts_is_no_perfect_score(tmp_path):
         train(one_step(tmp_path, domains=[indoor, outdoor]), Process())
 
 
-def metadata(path: Path) -> dict[str, str]:
-    with safe_open(path, 'pt') as file:
-        return file.metadata()
-
-
 @pytest.fixture
 def weights(tmp_path):
     recipe(tmp_path)  # makes the folders
-    camera = {
-        'fx_px': 80.0,
-        'fy_px': 80.0,
-        'cx_px': 47.5,
-        'cy_px': 31.5,
-        'width': 96,
-        'height': 64,
-    }
-    for domain in ('indoor', 'outdoor'):
-        (tmp_path / domain / 'camera.json').write_text(json.dumps(camera))
+    write_cameras(tmp_path)
     path = tmp_path / 'start.safetensors'
     facts = {TRAINING_HFOV_KEY: '65', 'trained_on': 'scenes: no measurement', 'licence': 'X-1'}
     save_weights(create_model(preset('ZoeD_tiny_NK'), 0), path, facts)
@@ -140,7 +120,7 @@ def test_the_training_camera_the_warning_and_the_licence_of_the_weights_are_hand
     tmp_path, weights
 ):
     best = train(one_step(tmp_path, weights=str(weights)), Process())
-    facts = metadata(best)
+    facts = read_checkpoint(best).metadata
     assert facts[TRAINING_HFOV_KEY] == '65'
     assert facts['trained_on'] == 'scenes: no measurement'
     assert facts['licence'] == 'X-1'
@@ -152,7 +132,8 @@ def test_a_resumed_run_hands_down_the_same_though_the_first_weights_are_gone(tmp
     (tmp_path / 'out' / 'metric_best.safetensors').unlink()
     weights.unlink()
     train(config, Process())
-    assert metadata(tmp_path / 'out' / 'final.safetensors')[TRAINING_HFOV_KEY] == '65'
+    final = read_checkpoint(tmp_path / 'out' / 'final.safetensors')
+    assert final.metadata[TRAINING_HFOV_KEY] == '65'
 
 
 def test_another_training_camera_than_the_weights_learnt_with_is_refused(tmp_path, weights):

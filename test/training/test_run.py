@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import json
 import math
 import os
 import signal
@@ -15,14 +14,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from tiny_recipe import losses, recipe, write_recipe
+from tiny_recipe import configured, losses, recipe, write_cameras, write_recipe
 from waiting import PATIENCE_S, wait_until
 
 from zoedepth_ros.datasets.file_formats import DatasetError
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
-from zoedepth_ros.training.config import TrainingConfig
-from zoedepth_ros.training.config_file import settings
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.examples import Example, at_network_size
 from zoedepth_ros.training.loop import Progress
@@ -41,8 +38,7 @@ ENVIRONMENT = {
 
 
 def run(folder, **changes):
-    config = settings(TrainingConfig, recipe(folder, **changes), 'test')
-    return train(config, Process())
+    return train(configured(folder, **changes), Process())
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -88,9 +84,7 @@ def test_training_a_tiny_network_lowers_the_loss(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tiny_recipe import recipe
-from zoedepth_ros.training.config import TrainingConfig
-from zoedepth_ros.training.config_file import settings
+from tiny_recipe import configured
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.loop import Progress
 from zoedepth_ros.training.run import train
@@ -104,21 +98,19 @@ class Fatal(Progress):
         if self.stage == 'metric' and self.done == 7:
             os.kill(os.getpid(), signal.SIGKILL)
 
-config = settings(TrainingConfig, recipe(Path(sys.argv[1])), 'test')
-train(config, Process(), progress=Fatal())
+train(configured(Path(sys.argv[1])), Process(), progress=Fatal())
 """
 
 
 def test_a_killed_run_resumes_with_the_curve_of_an_undisturbed_one(finished, tmp_path):
     command = [sys.executable, '-c', KILLED, str(tmp_path)]
-    environment = {**ENVIRONMENT, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
     process = subprocess.run(
-        command, env=environment, capture_output=True, timeout=3.0 * PATIENCE_S
+        command, env=ENVIRONMENT, capture_output=True, timeout=3.0 * PATIENCE_S
     )
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()
     assert not (tmp_path / 'out' / 'final.safetensors').exists()
     resumed = Recorder()
-    train(settings(TrainingConfig, recipe(tmp_path), 'test'), Process(), progress=resumed)
+    train(configured(tmp_path), Process(), progress=resumed)
     assert resumed.started == [('metric', 4, 10)], 'at most one interval of 4 steps is done again'
     for stage in ('relative', 'metric'):
         assert losses(tmp_path / 'out', stage) == losses(finished, stage)
@@ -144,7 +136,7 @@ def same_weights(first, second):
 def test_a_finished_run_is_left_as_it_is(finished):
     again = Recorder()
     before = (finished / 'metric_losses.csv').read_text()
-    train(settings(TrainingConfig, recipe(finished.parent), 'test'), Process(), progress=again)
+    train(configured(finished.parent), Process(), progress=again)
     assert again.started == [('metric', 10, 10)]
     assert (finished / 'metric_losses.csv').read_text() == before
 
@@ -232,8 +224,8 @@ def test_stage_two_starts_from_the_weights_of_stage_one(tmp_path):
 def test_a_run_that_starts_again_may_have_other_losses(tmp_path):
     stage = {**recipe(tmp_path)['stages'][1], 'steps': 1}
     run(tmp_path, stages=[stage])
-    config = recipe(tmp_path, stages=[{**stage, 'log_error_weight': 1.0}])
-    train(settings(TrainingConfig, config, 'test'), Process(), restart=True)
+    config = configured(tmp_path, stages=[{**stage, 'log_error_weight': 1.0}])
+    train(config, Process(), restart=True)
     (row,) = csv.DictReader((tmp_path / 'out' / 'metric_losses.csv').open())
     assert float(row['log_error']) > 0
 
@@ -241,7 +233,7 @@ def test_a_run_that_starts_again_may_have_other_losses(tmp_path):
 def test_an_interrupted_restart_is_not_resumed_from_the_earlier_run(tmp_path):
     stage = {**recipe(tmp_path)['stages'][0], 'steps': 2}
     run(tmp_path, stages=[stage])
-    config = settings(TrainingConfig, recipe(tmp_path, stages=[stage], seed=6), 'test')
+    config = configured(tmp_path, stages=[stage], seed=6)
 
     class Interrupted(Recorder):
         def step(self, values):
@@ -255,12 +247,12 @@ def test_an_interrupted_restart_is_not_resumed_from_the_earlier_run(tmp_path):
 
 
 def test_a_batch_may_have_images_of_several_sizes(tmp_path):
-    values = recipe(tmp_path, stages=recipe(tmp_path)['stages'][1:])
+    config = configured(tmp_path, stages=recipe(tmp_path)['stages'][1:])
     depth_m = tmp_path / 'outdoor' / 'depth' / '3.npy'
     np.save(depth_m, np.load(depth_m)[:, :64])
     image = tmp_path / 'outdoor' / 'rgb' / '3.png'
     cv2.imwrite(str(image), cv2.imread(str(image))[:, :64])
-    train(settings(TrainingConfig, values, 'test'), Process())
+    train(config, Process())
     rows = list(csv.DictReader((tmp_path / 'out' / 'metric_losses.csv').open()))
     assert rows
     assert all(math.isfinite(float(row['loss'])) for row in rows)
@@ -280,11 +272,11 @@ def test_ground_truth_at_network_size_keeps_its_values_and_its_unknown_pixels():
 
 
 def test_a_damaged_image_is_named_by_a_process_that_loads_images(tmp_path):
-    values = recipe(tmp_path, stages=recipe(tmp_path)['stages'][:1], workers=1)
+    config = configured(tmp_path, stages=recipe(tmp_path)['stages'][:1], workers=1)
     for image in (tmp_path / 'indoor' / 'rgb').iterdir():
         image.write_bytes(b'no image')
     with pytest.raises(DatasetError, match=r'^folder: .*\.png: the file is not an image'):
-        train(settings(TrainingConfig, values, 'test'), Process())
+        train(config, Process())
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
@@ -294,10 +286,8 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
 
 
 def test_the_weights_name_the_training_camera_and_the_exponent_of_the_recipe(tmp_path):
-    camera = {'fx_px': 80, 'fy_px': 80, 'cx_px': 47.5, 'cy_px': 31.5, 'width': 96, 'height': 64}
     stages = [{**stage, 'steps': 1} for stage in recipe(tmp_path)['stages'][:1]]
-    for domain in ('indoor', 'outdoor'):
-        (tmp_path / domain / 'camera.json').write_text(json.dumps(camera))
+    write_cameras(tmp_path)
     best = run(tmp_path, stages=stages, training_hfov_deg=65, focal_exponent=0.8)
     for path in (best, tmp_path / 'out' / 'final.safetensors'):
         assert read_checkpoint(path).metadata['training_hfov_deg'] == '65'

@@ -72,13 +72,14 @@ def test_validation_brings_depth_back_to_the_images_own_camera():
     assert as_it_is['indoor_abs_rel'] == pytest.approx(0.25, 1e-5)
 
 
-def test_an_exponent_that_cannot_be_is_refused():
-    for exponent in (-0.1, 1.1, math.nan):
-        with pytest.raises(ValueError, match='focal_exponent'):
-            TrainingConfig('ZoeD_tiny_NK', 'out', (INDOOR,), (STAGE,), focal_exponent=exponent)
-
-
-def test_a_training_camera_that_cannot_be_is_refused():
-    for degrees in (-1.0, 0.5, 180.0, math.nan):
-        with pytest.raises(ValueError, match='training_hfov_deg'):
-            TrainingConfig('ZoeD_tiny_NK', 'out', (INDOOR,), (STAGE,), training_hfov_deg=degrees)
+@pytest.mark.parametrize(
+    ('key', 'values'),
+    [
+        ('focal_exponent', (-0.1, 1.1, math.nan)),
+        ('training_hfov_deg', (-1.0, 0.5, 180.0, math.nan)),
+    ],
+)
+def test_a_training_camera_that_cannot_be_is_refused(key, values):
+    for value in values:
+        with pytest.raises(ValueError, match=key):
+            TrainingConfig('ZoeD_tiny_NK', 'out', (INDOOR,), (STAGE,), **{key: value})

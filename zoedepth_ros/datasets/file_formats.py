@@ -34,12 +34,9 @@ def reading(path: Path, dataset: str, expected: str) -> Iterator[None]:
         yield
     except DatasetError:
         raise
-    except UnidentifiedImageError as error:
-        raise DatasetError(
-            dataset, path, f'the file is not an image ({error})', expected
-        ) from error
     except Exception as error:
-        raise DatasetError(dataset, path, f'the file is damaged ({error})', expected) from error
+        kind = 'not an image' if isinstance(error, UnidentifiedImageError) else 'damaged'
+        raise DatasetError(dataset, path, f'the file is {kind} ({error})', expected) from error
 
 
 def read_lines(path: Path, dataset: str, expected: str) -> list[str]:
@@ -73,13 +70,10 @@ def read_png16(path: Path, dataset: str, unit: str) -> NDArray[np.uint16]:
 
 
 def read_mask(path: Path, dataset: str) -> NDArray[np.bool_]:
-    """Read a mask image (H, W): True where it is not 0."""
+    """Read a mask image, (H, W) if it has one channel: True where it is not 0."""
     expected = 'a one-channel mask image, 0 for invalid depth'
     with reading(path, dataset, expected), Image.open(path) as file:
-        pixels = np.asarray(file)
-    if pixels.ndim != 2:
-        raise DatasetError(dataset, path, f'the image has the shape {pixels.shape}', expected)
-    return pixels != 0
+        return np.asarray(file) != 0
 
 
 def read_npy(path: Path, dataset: str, expected: str) -> NDArray[np.float32]:

@@ -45,14 +45,9 @@ def compute_metrics(ground_truth_m: NDArray, prediction_m: NDArray) -> Metrics:
     """Compute the metrics over pixels of one image.
 
     Both arguments in [m] with equal shapes; a prediction of 0 makes the logarithmic metrics
-    infinite or NaN.  Computed in float64, except for the ratio of the deltas.  Raises ValueError
-    for empty arrays, and unless ground truth is above 0 and predictions are at least 0.
+    infinite or NaN.  Ground truth is above 0, predictions are at least 0, and neither is empty.
+    Computed in float64, except for the ratio of the deltas.
     """
-    if ground_truth_m.shape != prediction_m.shape or ground_truth_m.size == 0:
-        shapes = f'{ground_truth_m.shape} and {prediction_m.shape}'
-        raise ValueError(f'expected ground truth and prediction of one shape; got {shapes}')
-    if not (np.all(ground_truth_m > 0) and np.all(prediction_m >= 0)):
-        raise ValueError('expected true depth above 0 m and predictions of 0 m or more')
     # PARITY: in the precision of the inputs, as the official code: for g = 1.25 d the last bit
     # decides (test_the_thresholds_are_strict_in_the_precision_of_the_depth)
     ratio = np.maximum(ground_truth_m / prediction_m, prediction_m / ground_truth_m)
@@ -73,10 +68,5 @@ def compute_metrics(ground_truth_m: NDArray, prediction_m: NDArray) -> Metrics:
 
 
 def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
-    """Return the mean over images, not weighted by their numbers of valid pixels.
-
-    Raises ValueError for an empty sequence.
-    """
-    if not metrics:
-        raise ValueError('expected the metrics of at least one image')
+    """Return the mean over one image or more, not weighted by their numbers of valid pixels."""
     return Metrics(*(float(np.mean([getattr(m, name) for m in metrics])) for name in METRICS))

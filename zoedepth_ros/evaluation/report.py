@@ -97,12 +97,12 @@ class EvaluationReport(ImageScores):
 
     @property
     def metrics(self) -> Metrics:
-        """Mean over images.  Raises ValueError if there is none."""
+        """Mean over images."""
         return mean_metrics([image.metrics for image in self.images])
 
     @property
     def metrics_without_camera(self) -> Metrics:
-        """Mean over images without focal correction.  Raises ValueError if there is none."""
+        """Mean over images without focal correction, if there are any."""
         return mean_metrics([image.metrics for image in self.without_camera])
 
     @property

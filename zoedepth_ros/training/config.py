@@ -85,10 +85,6 @@ class DomainConfig:
     """First seed of the synthetic scenes for validation."""
 
     def __post_init__(self) -> None:
-        if self.domain not in ('indoor', 'outdoor'):
-            raise ValueError(
-                f"the domain of a data set must be 'indoor' or 'outdoor', got {self.domain!r}"
-            )
         if not 0 <= self.min_depth_m < self.max_depth_m:
             span = (self.min_depth_m, self.max_depth_m)
             raise ValueError(
@@ -196,14 +192,6 @@ class StageConfig:
     """Epochs between validations."""
 
     def __post_init__(self) -> None:
-        if self.loss not in ('relative', 'metric'):
-            raise ValueError(
-                f"the loss of a stage must be 'relative' or 'metric', got {self.loss!r}"
-            )
-        if self.precision not in ('float32', 'bfloat16'):
-            raise ValueError(
-                f'the precision of a stage must be float32 or bfloat16, got {self.precision!r}'
-            )
         if Path(self.name).name != self.name or not self.name:
             raise ValueError(
                 f'the name of a stage must be usable in file names, got {self.name!r}'

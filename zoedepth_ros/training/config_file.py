@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -76,7 +75,9 @@ def _value(hint: Any, value: Any, place: str) -> Any:
     if origin is tuple:
         return _tuple(typing.get_args(hint), value, place)
     if origin is Literal:
-        return _checked(value in typing.get_args(hint), hint, value, place)
+        if value not in (choices := typing.get_args(hint)):
+            raise ValueError(f'{place}: expected one of {choices}, got {quoted(value)}')
+        return value
     if hint is float and isinstance(value, str):
         # YAML reads 1e-4 as text: it wants a point before the exponent.
         value = _number(value)
@@ -106,8 +107,7 @@ def _tuple(parts: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
 
 def _checked(good: bool, hint: Any, value: Any, place: str) -> Any:
     if not good:
-        wanted = hint.__name__ if isinstance(hint, (type, types.GenericAlias)) else str(hint)
-        raise ValueError(f'{place}: expected {wanted}, got {quoted(value)}')
+        raise ValueError(f'{place}: expected {hint.__name__}, got {quoted(value)}')
     return value
 
 

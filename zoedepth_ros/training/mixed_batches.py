@@ -34,15 +34,11 @@ class MixedBatches:
     """
 
     images: tuple[int, ...]
-    """Number of images of each domain."""
+    """Number of images of each domain, at least one."""
     batch_size: int
     """Images of a batch, over all processes."""
     seed: int
     """Seed of the order."""
-
-    def __post_init__(self) -> None:
-        if min(self.images) < 1:
-            raise ValueError(f'every domain needs at least one image, got {self.images} images')
 
     @property
     def epoch_steps(self) -> int:

@@ -36,8 +36,6 @@ class TrainingScenes:
         return self.count
 
     def __getitem__(self, index: int) -> Sample:
-        if not 0 <= index < self.count:
-            raise IndexError(index)
         seed = self.seed + index
         domain, folder = self.config.domain, self.config.textures
         if self.config.varied_cameras:
