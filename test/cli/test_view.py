@@ -19,21 +19,20 @@ def entities(path):
     return {str(chunk.entity_path).strip('/') for chunk in RrdReader(path).stream()}
 
 
+def values_of(path, entity, ending):
+    """Yield the values of the columns of an entity whose names end so."""
+    for chunk in RrdReader(path).stream():
+        if str(chunk.entity_path).strip('/') == entity:
+            batch = chunk.to_record_batch()
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if name.endswith(ending):
+                    yield from column.to_pylist()
+
+
 def shown_depth_m(path):
     """Give the depth of the only image of a Rerun recording, (H * W,)."""
-    batches = [
-        chunk.to_record_batch()
-        for chunk in RrdReader(path).stream()
-        if str(chunk.entity_path).strip('/') == 'depth'
-    ]
-    buffers = [
-        value
-        for batch in batches
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
-        if name.endswith('buffer')
-        for value in column.to_pylist()
-    ]
-    return np.array(buffers[0][0], np.uint8).view(np.float32)
+    buffers = next(values_of(path, 'depth', 'buffer'))
+    return np.array(buffers[0], np.uint8).view(np.float32)
 
 
 def images(folder, count=2):
@@ -137,16 +136,7 @@ def test_a_viewer_that_is_closed_early_is_one_line(tmp_path, predictor, monkeypa
 
 
 def shown_points(path):
-    return max(
-        len(value)
-        for chunk in RrdReader(path).stream()
-        if str(chunk.entity_path).strip('/') == 'points'
-        for name, column in zip(
-            chunk.to_record_batch().schema.names, chunk.to_record_batch().columns, strict=True
-        )
-        if name.endswith('positions')
-        for value in column.to_pylist()
-    )
+    return max(map(len, values_of(path, 'points', 'positions')))
 
 
 def test_large_clouds_are_decimated_further_unless_a_decimation_is_given(tmp_path, predictor):

@@ -55,29 +55,23 @@ def test_a_missing_list_is_answered_with_where_to_get_it(tmp_path):
         Nyu(tmp_path, tmp_path / 'none.txt', split='train')
 
 
-@pytest.mark.parametrize(
-    'line',
-    [
-        'only_a_image.png',
-        'a.png b.png',
-        *(f'a.png b.png {focal}' for focal in ('far', 'nan', '-1')),
-    ],
-)
-def test_a_bad_line_of_the_list_is_named(tmp_path, line):
-    listing = tmp_path / 'list.txt'
-    listing.write_text(f'x.png y.png 518.8\n{line}\n')
-    with pytest.raises(DatasetError, match=f'line 2, not counting empty lines, is {line!r}'):
-        Nyu(tmp_path, listing)
+BAD_LINES = 'only_a_image.png', 'a.png b.png', *(f'a.png b.png {f}' for f in ('far', 'nan', '-1'))
 
 
 @pytest.mark.parametrize(
     ('content', 'words'),
     [
+        *(
+            (f'x.png y.png 518.8\n{line}\n'.encode(), f'line 2, not counting .* is {line!r}')
+            for line in BAD_LINES
+        ),
         (b'\n', 'the data set has no image'),
         (b'\xff.png b.png 1', r'list\.txt: the file is damaged'),
     ],
 )
-def test_a_list_of_nothing_or_of_another_encoding_is_named(tmp_path, content, words):
+def test_a_list_with_a_bad_line_of_nothing_or_of_another_encoding_is_named(
+    tmp_path, content, words
+):
     listing = tmp_path / 'list.txt'
     listing.write_bytes(content)
     with pytest.raises(DatasetError, match=words):

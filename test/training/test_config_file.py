@@ -21,43 +21,64 @@ def test_a_recipe_becomes_settings_with_the_defaults_of_the_paper(tmp_path):
     assert config.domains[0].initial_bins_m == (0.5, 10.0)
 
 
-def test_an_unknown_key_is_named_with_its_place(tmp_path):
-    values = recipe(tmp_path)
-    values['stages'][1]['lerning_rate'] = 1.0
-    with pytest.raises(
-        ValueError, match=r'stages\[1\]: unknown keys lerning_rate; the known keys are name, '
-    ):
-        settings(TrainingConfig, values, 'x.yaml')
-
-
-def test_a_missing_key_is_named(tmp_path):
-    values = recipe(tmp_path)
-    del values['stages'][0]['batch_size']
-    with pytest.raises(ValueError, match=r'x\.yaml: stages\[0\]: the keys batch_size are missing'):
-        settings(TrainingConfig, values, 'x.yaml')
+MISSING = object()
+NAME = r'stages\[0\]: the name of a stage .* got '
+BINS = r'domains\[0\]: initial_bins_m must be 0 < lowest < highest'
 
 
 @pytest.mark.parametrize(
-    ('key', 'value', 'message'),
+    ('place', 'value', 'message'),
     [
+        (
+            'stages.1.lerning_rate',
+            1.0,
+            r'stages\[1\]: unknown keys lerning_rate; the known keys are name, ',
+        ),
+        ('stages.0.batch_size', MISSING, r'stages\[0\]: the keys batch_size are missing'),
         ('seed', 'many', 'seed: expected int'),
         ('seed', True, 'seed: expected int'),
+        ('seed', -1, 'seed: expected a finite number of 0 or more, got -1'),
         ('tensorboard', 1, 'tensorboard: expected bool'),
         ('domains', 'nyu', 'domains: expected a list'),
-        ('augmentation', {'gamma': [1.0]}, 'gamma: expected 2 values'),
-        ('augmentation', {'gamma': [1.0, 'x']}, r'gamma\[1\]: expected float'),
+        ('augmentation', {'gamma': [1.0]}, 'augmentation: gamma: expected 2 values'),
+        ('augmentation', {'gamma': [1.0, 'x']}, r'augmentation: gamma\[1\]: expected float'),
+        (
+            'augmentation',
+            {'gamma': [2, 1]},
+            r'augmentation: gamma: expected \[lowest, highest\], got \[2, 1\]',
+        ),
+        (
+            'augmentation',
+            {'flip_probability': 2},
+            'augmentation: flip_probability: expected 0 to 1, got 2',
+        ),
         ('weights_part', 'half', r"weights_part: expected one of .'all', 'relative'., got 'half'"),
         ('checkpoint_every', 0, 'checkpoint_every: expected a number above 0, got 0'),
-        ('seed', -1, 'x.yaml: seed: expected a finite number of 0 or more, got -1'),
         ('checkpoint_every', 0.5, 'checkpoint_every: expected int, got 0.5'),
         ('focal_exponent', float('nan'), 'focal_exponent: expected a finite number'),
-        ('augmentation', {'gamma': [2, 1]}, r'gamma: expected \[lowest, highest\], got \[2, 1\]'),
-        ('augmentation', {'flip_probability': 2}, 'flip_probability: expected 0 to 1, got 2'),
+        ('stages.0.epochs', 1, r"stages\[0\]: stage 'relative' needs either epochs or steps"),
+        ('stages.0.name', '', f"{NAME}''"),
+        ('stages.0.name', 'a/b', f"{NAME}'a/b'"),
+        ('stages.0.name', '../a', f"{NAME}'../a'"),
+        ('domains.0.initial_bins_m', [0, 10], BINS),
+        ('domains.0.initial_bins_m', [10, 10], BINS),
+        (
+            'domains.0.textures',
+            'photographs',
+            r"domains\[0\]: textures needs dataset 'synthetic' and varied_cameras",
+        ),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_named_with_its_place(tmp_path, key, value, message):
-    with pytest.raises(ValueError, match=message):
-        settings(TrainingConfig, {**recipe(tmp_path), key: value}, 'x.yaml')
+def test_what_is_wrong_in_a_recipe_is_named_with_its_place(tmp_path, place, value, message):
+    values = part = recipe(tmp_path)
+    *outer, key = place.split('.')
+    for name in outer:
+        part = part[int(name) if name.isdigit() else name]
+    part[key] = value
+    if value is MISSING:
+        del part[key]
+    with pytest.raises(ValueError, match=rf'^x\.yaml: {message}'):
+        settings(TrainingConfig, values, 'x.yaml')
 
 
 def test_a_rate_without_a_point_is_a_number_though_yaml_reads_text(tmp_path):
@@ -71,36 +92,6 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path):
     (tmp_path / 'bad.yaml').write_text('a: [')
     with pytest.raises(ValueError, match='bad.yaml is not YAML'):
         read_config(tmp_path / 'bad.yaml')
-
-
-def test_a_stage_has_a_length_in_epochs_or_in_steps_but_not_both(tmp_path):
-    values = recipe(tmp_path)
-    values['stages'][0]['epochs'] = 1
-    with pytest.raises(ValueError, match="'relative' needs either epochs or steps"):
-        settings(TrainingConfig, values, 'x.yaml')
-
-
-@pytest.mark.parametrize('bins_m', [[0, 10], [10, 10]])
-def test_a_range_of_bins_without_geometric_spacing_is_refused(tmp_path, bins_m):
-    values = recipe(tmp_path)
-    values['domains'][0]['initial_bins_m'] = bins_m
-    with pytest.raises(ValueError, match='initial_bins_m must be 0 < lowest < highest'):
-        settings(TrainingConfig, values, 'x.yaml')
-
-
-@pytest.mark.parametrize('name', ['', 'a/b', '../a'])
-def test_the_name_of_a_stage_is_part_of_a_file_name(tmp_path, name):
-    values = recipe(tmp_path)
-    values['stages'][0]['name'] = name
-    with pytest.raises(ValueError, match=f"name of a stage .* got '{name}'"):
-        settings(TrainingConfig, values, 'x.yaml')
-
-
-def test_textures_are_refused_where_nothing_would_show_them(tmp_path):
-    values = recipe(tmp_path)
-    values['domains'][0]['textures'] = 'photographs'
-    with pytest.raises(ValueError, match="textures needs dataset 'synthetic' and varied_cameras"):
-        settings(TrainingConfig, values, 'x.yaml')
 
 
 @pytest.mark.parametrize(
