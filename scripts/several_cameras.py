@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from zoedepth_ros.environment import profile_variables, reserve_domain
 from zoedepth_ros.terminal import print_anything
@@ -35,6 +35,7 @@ COLUMNS = (
     'age [ms]',
 )
 TICK_HZ = os.sysconf('SC_CLK_TCK')
+START_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,13 @@ def watch(pids: list[int], rate_hz: float, seconds: float) -> Measurement:
     thread = threading.Thread(target=spin, daemon=True)
     thread.start()
     try:
-        wait_for(lambda: not rclpy.ok() or all(len(times) > 1 for times in arrived.values()))
-        if not rclpy.ok():
-            raise KeyboardInterrupt
+        end_s = time.monotonic() + START_S
+        while not all(len(times) > 1 for times in arrived.values()):
+            if not rclpy.ok():
+                raise KeyboardInterrupt
+            if time.monotonic() > end_s:
+                raise TimeoutError('not every camera has depth')
+            time.sleep(0.1)
         time.sleep(2.0)
         before = {name: len(times) for name, times in arrived.items()}
         first_age, cpu_s, start_s = len(ages_ms), sum(map(cpu_of, pids)), time.monotonic()
@@ -156,20 +161,12 @@ def watch(pids: list[int], rate_hz: float, seconds: float) -> Measurement:
             memory_mb=sum(map(memory_of, pids)),
             cpu_s=used_s / max(1, sum(counts.values())),
             rates_hz={name: count / took_s for name, count in counts.items()},
-            age_ms=statistics.median(ages_ms[first_age:]),
+            age_ms=median(ages_ms[first_age:]),
         )
     finally:
         executor.shutdown()
         rclpy.try_shutdown()
         thread.join(5.0)
-
-
-def wait_for(condition, timeout_s: float = 120.0) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end_s:
-            raise TimeoutError('not every camera has depth')
-        time.sleep(0.1)
 
 
 def cpu_of(pid: int) -> float:
@@ -188,10 +185,6 @@ def memory_of(pid: int) -> float:
 
 def row(rate_hz: float, name: str, rounds: list[Measurement]) -> str:
     """Return a row of the table, with medians."""
-
-    def median(values) -> float:
-        return statistics.median(values)
-
     each = [median(m.rates_hz[camera] for m in rounds) for camera in CAMERAS]
     return (
         f'| {rate_hz:g} Hz | {name} | {median(m.memory_mb for m in rounds):.0f} '

@@ -38,7 +38,6 @@ def add_network_options(
     model, precision: defaults, for the help.  only_given: None instead of them where an option is
     not given.
     """
-
     add_weights_options(parser, model, only_given=only_given)
     add_device_options(parser, precision, only_given=only_given)
 

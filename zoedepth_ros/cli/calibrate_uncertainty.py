@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoedepth_ros.cli.arguments import refuse_idle, whole
+from zoedepth_ros.cli.arguments import refuse_idle
 from zoedepth_ros.cli.evaluate import (
     SCENES,
     SYNTHETIC_MODEL,
@@ -32,21 +31,10 @@ DEFAULT_SCENES = 2000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    add_data_arguments(parser, 'Data set, as for `zoedepth evaluate`.')
+    add_data_arguments(
+        parser, 'Data set, as for `zoedepth evaluate`.', scenes=DEFAULT_SCENES, seed=19000
+    )
     add = parser.add_argument
-    add(
-        '--samples',
-        metavar='N',
-        type=whole(1),
-        help='Number of images, from the first one on; for synthetic the number of scenes '
-        f'(default: all images, {DEFAULT_SCENES} scenes).',
-    )
-    add(
-        '--seed',
-        metavar='S',
-        type=whole(0),
-        help='Seed of the rendered scenes (default: 19000).',
-    )
     add(
         '--out',
         metavar='FILE',
@@ -88,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
     require_uncertainty(predictor)
     found = {}
     for head, dataset, limit in _data(args, predictor):
-        watch = partial(progress, unit='images')
-        found[head] = fit_map(predictor, dataset, head, limit=limit, watch=watch)
+        found[head] = fit_map(predictor, dataset, head, limit=limit, watch=progress)
         _describe(head, found[head])
     if args.into_weights:
         kept = parse_json(read_checkpoint(weights).metadata.get(KEY, '{}'))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         'Data set: nyu, kitti, sunrgbd, ibims, diode_indoor, diode_outdoor, hypersim_test, '
         'vkitti2, ddad, diml_indoor, diml_outdoor, folder, or synthetic (rendered scenes).',
+        scenes=DEFAULT_SCENES,
+        seed=0,
     )
     add = parser.add_argument
     add(
@@ -68,14 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'camera are known, as the parameter focal_correction of the node; off does not (default: '
         '%(default)s).',
     )
-    add(
-        '--samples',
-        metavar='N',
-        type=whole(1),
-        help='Number of images, from the first one on; for synthetic the number of scenes, half '
-        f'of them rooms, half streets (default: all images, {DEFAULT_SCENES} scenes).',
-    )
-    add('--seed', metavar='S', type=whole(0), help='Seed of the rendered scenes (default: 0).')
     add('--json', metavar='FILE', help='JSON file that the scores are written to.')
     add('--csv', metavar='FILE', help='CSV file that the scores of each image are written to.')
     add(
@@ -96,8 +89,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
-    """Add the arguments that choose data set and network; names: help of the data sets."""
+def add_data_arguments(
+    parser: argparse.ArgumentParser, names: str, *, scenes: int, seed: int
+) -> None:
+    """Add the arguments that choose data set and network.
+
+    names: help of the data sets.  scenes, seed: defaults of rendered scenes, for the help.
+    """
     add = parser.add_argument
     add(
         '--dataset',
@@ -119,6 +117,15 @@ def add_data_arguments(parser: argparse.ArgumentParser, names: str) -> None:
         metavar='N',
         help='Values per metre in the depth PNGs of the data set `folder` (default: 1000).',
     )
+    add(
+        '--samples',
+        metavar='N',
+        type=whole(1),
+        help='Number of images, from the first one on; for synthetic the number of scenes, half '
+        f'of them rooms, half streets (default: all images, {scenes} scenes).',
+    )
+    help_of_seed = f'Seed of the rendered scenes (default: {seed}).'
+    add('--seed', metavar='S', type=whole(0), help=help_of_seed)
     add('--skip-damaged', action='store_true', help='Skip missing and damaged files.')
     add_network_options(
         parser,
@@ -145,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
         'flip': not args.no_flip,
         'focal_correction': args.focal_correction,
         'observe': worst,
-        'watch': partial(progress, unit='images'),
+        'watch': progress,
     }
     found: EvaluationReport | ScenesReport
     if dataset is None:

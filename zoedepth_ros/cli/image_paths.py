@@ -21,10 +21,7 @@ def find_images(arguments: Iterable[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for argument in arguments:
         path = Path(argument).expanduser()
-        if unreadable([path]):
-            found[path] = None
-            continue
-        if not path.is_dir():
+        if unreadable([path]) or not path.is_dir():
             if path.stem.endswith('_depth') and _is_output(path):
                 raise ValueError(f'{path}: the file is depth of an earlier run, expected an image')
             found[path] = None

@@ -46,7 +46,7 @@ def warn_of_weights(warning: str) -> None:
         print(f'WARNING  {warning.upper()}')
 
 
-def progress(items: Iterable[Item], total: int | None, unit: str) -> Iterator[Item]:
+def progress(items: Iterable[Item], total: int | None, unit: str = 'images') -> Iterator[Item]:
     """Yield items and show how many are done.
 
     total: their number, None for unknown.  unit: their name, in the plural.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
 def _embed(model: str, best: Path, args: argparse.Namespace) -> None:
     from zoedepth_ros.training.embed import embed, scores
 
-    folder, watch = Path(args.embed).expanduser(), partial(progress, unit='images')
-    path, report = embed(model, best, Path(args.config), folder=folder, watch=watch)
+    folder = Path(args.embed).expanduser()
+    path, report = embed(model, best, Path(args.config), folder=folder, watch=progress)
     print(f'{path}: {scores(report)["held_out"]}')
 
 

@@ -1,7 +1,8 @@
 """Losses for relative depth, metric depth and the router.
 
 Every loss is a ratio of sums over the samples or pixels of all processes of a distributed run, so
-that the loss does not depend on the split of a batch.
+that the loss does not depend on the split of a batch. Call them outside autocast, because all are
+in float32.
 """
 
 from __future__ import annotations
@@ -45,16 +46,15 @@ def si_log(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
     var is the unbiased one over all pixels of the batch.  Source: ZoeDepth's training code (after
     AdaBins); Eigen et al. 2014, eq. 4.
     """
-    with torch.autocast(depth_m.device.type, enabled=False):
-        difference = log_difference(depth_m, ground_truth_m, mask)
-        count = sum_over_processes(mask.sum().float())
-        if count < 2:  # the variance needs two pixels
-            return difference.sum() * 0.0
-        mean = sum_over_processes(difference.sum()) / count
-        # The mean is a constant here: the terms in its derivative sum to zero over the batch.
-        squares = (difference - mean.detach()).square()
-        variance = sum_over_processes(squares.sum()) / (count - 1)
-        return 10.0 * (variance + 0.15 * mean.square()).sqrt()
+    difference = log_difference(depth_m, ground_truth_m, mask)
+    count = sum_over_processes(mask.sum().float())
+    if count < 2:  # the variance needs two pixels
+        return difference.sum() * 0.0
+    mean = sum_over_processes(difference.sum()) / count
+    # The mean is a constant here: the terms in its derivative sum to zero over the batch.
+    squares = (difference - mean.detach()).square()
+    variance = sum_over_processes(squares.sum()) / (count - 1)
+    return 10.0 * (variance + 0.15 * mean.square()).sqrt()
 
 
 def log_error(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
@@ -62,8 +62,7 @@ def log_error(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
 
     It approximates AbsRel for small errors, and is less sensitive to large errors than SILog.
     """
-    with torch.autocast(depth_m.device.type, enabled=False):
-        return mean_over_processes(log_difference(depth_m, ground_truth_m, mask).abs())
+    return mean_over_processes(log_difference(depth_m, ground_truth_m, mask).abs())
 
 
 def abs_rel(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
@@ -72,11 +71,10 @@ def abs_rel(depth_m: Tensor, ground_truth_m: Tensor, mask: Tensor) -> Tensor:
     Where the scale is ambiguous, it favours the smaller depth, as the measure AbsRel does.  Above
     LARGEST_RATIO it increases with the logarithm only, so that its gradient is limited.
     """
-    with torch.autocast(depth_m.device.type, enabled=False):
-        difference = log_difference(depth_m, ground_truth_m, mask)
-        limit = math.log(LARGEST_RATIO)
-        above = LARGEST_RATIO * (difference - limit).relu()
-        return mean_over_processes((difference.clamp(max=limit).exp() - 1.0 + above).abs())
+    difference = log_difference(depth_m, ground_truth_m, mask)
+    limit = math.log(LARGEST_RATIO)
+    above = LARGEST_RATIO * (difference - limit).relu()
+    return mean_over_processes((difference.clamp(max=limit).exp() - 1.0 + above).abs())
 
 
 def mean_over_processes(values: Tensor) -> Tensor:
@@ -108,15 +106,14 @@ def scale_and_shift_invariant(
     ignored.  add_up: adds sums over processes.  Source: Ranftl et al. 2020 (MiDaS), eqs. 5 to 7,
     11 and 12.
     """
-    with torch.autocast(relative_depth.device.type, enabled=False):
-        prediction = resized_to(relative_depth.float(), ground_truth_m)[:, 0]
-        known = mask[:, 0]
-        inverse = torch.where(known, 1.0 / ground_truth_m[:, 0].clamp(min=1e-6), 0.0)
-        residual = normalised(prediction, known) - normalised(inverse, known)
-        per_image = trimmed_mean(residual.abs(), known, trim) / 2.0
-        per_image = per_image + gradient_weight * gradient_term(residual, known, SCALES)
-        usable = known.flatten(1).any(dim=1).float()
-        return add_up((per_image * usable).sum()) / add_up(usable.sum()).clamp(min=1.0)
+    prediction = resized_to(relative_depth.float(), ground_truth_m)[:, 0]
+    known = mask[:, 0]
+    inverse = torch.where(known, 1.0 / ground_truth_m[:, 0].clamp(min=1e-6), 0.0)
+    residual = normalised(prediction, known) - normalised(inverse, known)
+    per_image = trimmed_mean(residual.abs(), known, trim) / 2.0
+    per_image = per_image + gradient_weight * gradient_term(residual, known, SCALES)
+    usable = known.flatten(1).any(dim=1).float()
+    return add_up((per_image * usable).sum()) / add_up(usable.sum()).clamp(min=1.0)
 
 
 def normalised(values: Tensor, mask: Tensor) -> Tensor:
