@@ -189,13 +189,11 @@ def wanted_requirements(place: Place) -> tuple[list[str], list[str]]:
         return requirements, constraints
     # cv_bridge is compiled against numpy and OpenCV of the distribution: keep those.
     system = {name for name, module in SYSTEM_MODULES.items() if system_has(module)}
-    keep = re.compile(r'[A-Za-z0-9_.-]+')
-
-    def is_ours(line: str) -> bool:
-        match = keep.match(line)
-        return match is None or match.group(0) not in system
-
-    return [r for r in requirements if is_ours(r)], [c for c in constraints if is_ours(c)]
+    requirements, constraints = (
+        [line for line in lines if re.split(r'[^A-Za-z0-9_.-]', line)[0] not in system]
+        for lines in (requirements, constraints)
+    )
+    return requirements, constraints
 
 
 def lines_for(place: Place, path: Path) -> list[str]:

@@ -186,7 +186,8 @@ def draw_profile(found: Mapping[str, Any]) -> str:
         x, row = LEFT + 210 * (index % 3), y + 6 + 22 * (index // 3)
         lines += [box(x, row, 14, 14, color_of(kind, index)), text(x + 20, row + 12, kind)]
     how = 'sampled' if 'samples' in found else 'profiler on'
-    title = f'{found["title"]} on {place(found)}, {found["date"]} ({how})'
+    where = found['cpu'] if found['device'] == 'cpu' else found['device']
+    title = f'{found["title"]} on {where}, {found["date"]} ({how})'
     return svg(title, lines, y + 22 * math.ceil(len(kinds) / 3) + 16)
 
 
@@ -198,11 +199,6 @@ def color_of(kind: str, index: int) -> str:
 def number(ms: float, longest_ms: float) -> str:
     """Format milliseconds, with one decimal if all are small."""
     return f'{ms:.0f}' if longest_ms > 100.0 else f'{ms:.1f}'
-
-
-def place(found: Mapping[str, Any]) -> str:
-    """Return the name of the hardware."""
-    return str(found['cpu'] if found['device'] == 'cpu' else found['device'])
 
 
 def draw_size(report: Mapping[str, Any]) -> str:

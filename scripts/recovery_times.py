@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -49,11 +50,12 @@ def main() -> int:
 
 def _measure() -> dict[str, float]:
     """Return fault -> time without depth [s], of one node."""
-    from ros_harness import NodeProcess, Peer, image_message, rgb_image
+    from ros_harness import NodeProcess, Peer, image_message, rgb_image, stamp_ns
     from sensor_msgs.msg import Image
     from std_srvs.srv import Trigger
 
     peer, value = Peer(), [0]
+    start = partial(NodeProcess, device='cuda:0', lost_at=LOST, full_at=FULL)
 
     def image(peer: Peer) -> Image:
         msg = image_message(rgb_image(value=value[0] or 90), peer.now())
@@ -62,17 +64,14 @@ def _measure() -> dict[str, float]:
         value[0] = 0  # one image only
         return msg
 
-    def start() -> NodeProcess:
-        return NodeProcess(device='cuda:0', lost_at=LOST, full_at=FULL)
-
     depth = peer.subscribe(Image, '/depth/image')
 
     def recovery(fault: Callable[[], object]) -> float:
         """Return the time from a fault to the depth of an image that came after it."""
         fault()
         start_s = time.monotonic()
-        stamp_ns = peer.node.get_clock().now().nanoseconds
-        while not any(_stamp_ns(m) > stamp_ns for m in list(depth.messages)):
+        fault_ns = peer.node.get_clock().now().nanoseconds
+        while not any(stamp_ns(m.header) > fault_ns for m in list(depth.messages)):
             time.sleep(0.002)
         depth.clear()
         return time.monotonic() - start_s
@@ -116,12 +115,6 @@ def _measure() -> dict[str, float]:
     node.stop()
     peer.close()
     return found
-
-
-def _stamp_ns(msg: object) -> int:
-    from ros_harness import stamp_ns
-
-    return int(stamp_ns(msg.header))  # type: ignore[attr-defined]
 
 
 if __name__ == '__main__':
