@@ -112,7 +112,7 @@ def draw_ground_truth_row(
     true, depth, error = (fit(view, view_height, cv2.INTER_NEAREST) for view in views)
     bar_px = round(6.6 * text_px)  # independent of the labels, so that the rows align
     depth_bar, percent_bar = (
-        _padded(bar, bar_px)
+        padded(bar, bar_px)
         for bar in (
             scale_bar(view_height, near_m, far_m, text_px=text_px),
             error_bar(view_height, text_px=text_px),
@@ -213,7 +213,7 @@ def _assemble(columns: list[tuple[str, list[BgrImage]]], gap_px: int, text_px: f
     return panel
 
 
-def _padded(image: BgrImage, width: int) -> BgrImage:
+def padded(image: BgrImage, width: int) -> BgrImage:
     """Return an image at least this wide [px], with background on its right."""
     missing = max(0, width - image.shape[1])
     return np.hstack([image, np.full((image.shape[0], missing, 3), BACKGROUND, np.uint8)])
