@@ -26,7 +26,6 @@ from zoedepth_ros.bags.memory import STATE, Memory, open_own
 from zoedepth_ros.files import is_still, named_write_errors
 
 UNCOMPRESSED = 'none'
-COMPRESSIONS = {kind.name.lower(): kind for kind in CompressionType}
 REMEDY = 'free some space, then repeat the command: the command continues where it stopped'
 """End of errors about a recording that cannot be written."""
 
@@ -50,7 +49,7 @@ class McapWriter:
     ) -> None:
         """Go on with the partial file when there is one.
 
-        compression: a key of COMPRESSIONS, of chunks.  overwrite: replace `path`.  resume: False
+        compression: of chunks; none, lz4 or zstd.  overwrite: replace `path`.  resume: False
         begins again.  keeps_unfinished: leave the partial file when the block fails.  Raises
         ExistsError when `path` exists, ResumeError when another process is writing it, other
         RecordingErrors, and OSError.
@@ -67,7 +66,7 @@ class McapWriter:
             self.kept_bytes = sound_bytes(self.partial) if resume else 0
             self._file = _ComparingFile(self.partial, self._lock, self.kept_bytes)
             stream = cast('IO[bytes]', self._file)  # it has what the writer needs
-            self._writer = Writer(stream, compression=COMPRESSIONS[compression])
+            self._writer = Writer(stream, compression=CompressionType[compression.upper()])
             self._writer.start(_PROFILE, _LIBRARY)
         except BaseException:
             self._lock.close()

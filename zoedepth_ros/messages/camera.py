@@ -40,6 +40,9 @@ OTHER_STAMP = (
 
 UNUSABLE = 'unusable camera_info'
 
+_SAME_FIELDS = 'k', 'd', 'p', 'r', 'distortion_model', 'width', 'height', 'binning_x', 'binning_y'
+"""Fields of CameraInfo that CalibrationFields has too."""
+
 COMPRESSED = '/compressed'
 """End of the name of a topic of compressed images."""
 
@@ -254,19 +257,8 @@ def _calibrated(
             'uncalibrated camera', 'camera_info is of an uncalibrated camera (K[0] is 0)'
         )
     reading = choose_rectification(rectified, image_topic, k=info.k, d=info.d, p=info.p)
-    fields = CalibrationFields(
-        k=info.k,
-        d=info.d,
-        p=info.p,
-        distortion_model=info.distortion_model,
-        width=info.width,
-        height=info.height,
-        rectified=reading.rectified,
-        binning_x=info.binning_x,
-        binning_y=info.binning_y,
-        roi=_roi(info),
-        r=info.r,
-    )
+    same = {name: getattr(info, name) for name in _SAME_FIELDS}
+    fields = CalibrationFields(**same, rectified=reading.rectified, roi=_roi(info))
     try:
         model = camera_from_calibration(fields, height=height, width=width)
         at_size = _at_size(info, height, width)
