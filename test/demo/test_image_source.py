@@ -152,6 +152,7 @@ def test_the_end_of_the_images_is_a_clean_shutdown(run, red):
     ('parameters', 'complaint'),
     [
         ({'source': '/nowhere.png'}, '/nowhere.png'),
+        ({'source': 300 * 'x'}, 'xxx: File name too long'),
         ({'source': -1}, 'source must be the number of a webcam, a video, a folder, an image or'),
         ({'source': ''}, "got ''"),
         ({'source': 1.5}, 'got 1.5'),

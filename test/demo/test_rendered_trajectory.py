@@ -1,18 +1,19 @@
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
 from zoedepth_ros.demo.sources.base import SourceError
 from zoedepth_ros.demo.sources.open_source import SourceSequence, has_ground_truth, open_source
-from zoedepth_ros.demo.sources.rendered_trajectory import TrajectoryOptions, pace
+from zoedepth_ros.demo.sources.rendered_trajectory import RenderedTrajectory, pace
 
 OPTIONS = {'kind': 'door', 'seed': 0, 'duration_s': 0.0, 'width': 32, 'rate_hz': 10.0}
 
 
 def opened(source, *, loop=False, warnings=None, **options):
     warn = warnings.append if warnings is not None else lambda text: None
-    trajectory = TrajectoryOptions(**{**OPTIONS, **options})
+    trajectory = partial(RenderedTrajectory, **{**OPTIONS, **options})
     return open_source(source, loop=loop, dwell_s=1.0, warn=warn, trajectory=trajectory)
 
 
@@ -96,7 +97,8 @@ class TestRendered:
         for image in images:
             assert image.rgb.shape == (24, 32, 3)
             assert image.ground_truth.depth_m.shape == (24, 32)
-            assert (image.camera.width, image.camera.height) == (32, 24)
+            camera = image.ground_truth.camera
+            assert (camera.width, camera.height) == (32, 24)
             assert np.nanmax(image.ground_truth.depth_m) > 0.5
         assert source.read(15.2) is None
 

@@ -77,9 +77,11 @@ def test_a_damaged_image_alone_is_an_error_that_names_it(tmp_path, content):
         opened(str(path))
 
 
-@pytest.mark.parametrize('source', ['/nowhere/a.png', '/nowhere', ['/nowhere/a.png']])
+@pytest.mark.parametrize(
+    'source', ['/nowhere/a.png', '/nowhere', ['/nowhere/a.png'], '~nowhere', ['~nowhere/a.png']]
+)
 def test_a_source_that_does_not_exist_is_named(source):
-    with pytest.raises(SourceError, match='/nowhere'):
+    with pytest.raises(SourceError, match='[/~]nowhere'):
         opened(source)
 
 
@@ -150,13 +152,14 @@ def number_of(image):
 def fake_camera(monkeypatch):
     FakeCapture.works, FakeCapture.count = True, 0
     monkeypatch.setattr(capture, '_REOPEN_PERIOD_S', 0.02)
+    monkeypatch.setattr(capture.cv2, 'VideoCapture', FakeCapture)
     return FakeCapture
 
 
 def test_a_webcam_that_disappears_is_opened_again(fake_camera, monkeypatch):
     now_s = [100.0]
     monkeypatch.setattr(capture, 'time', SimpleNamespace(monotonic=lambda: now_s[0]))
-    camera = Webcam(0, open_capture=fake_camera)
+    camera = Webcam(0)
     assert camera.read(0.0).age_s == 0.0
     fake_camera.works = False
     wait_until(lambda: not camera._capture.opened)
@@ -174,7 +177,7 @@ def test_a_webcam_that_disappears_is_opened_again(fake_camera, monkeypatch):
 
 
 def test_a_webcam_read_slowly_gives_its_newest_image(fake_camera):
-    camera = Webcam(0, open_capture=fake_camera)
+    camera = Webcam(0)
     wait_until(lambda: fake_camera.count > 5)
     newest = fake_camera.count - 1  # the very newest may be under way
     assert number_of(camera.read(0.0)) >= newest
@@ -184,7 +187,7 @@ def test_a_webcam_read_slowly_gives_its_newest_image(fake_camera):
 def test_a_webcam_that_is_not_there_is_an_error(fake_camera):
     fake_camera.works = False
     with pytest.raises(SourceError, match='webcam 3'):
-        Webcam(3, open_capture=fake_camera)
+        Webcam(3)
 
 
 @pytest.mark.parametrize('source', [2, '2'])

@@ -65,6 +65,16 @@ def bags():
     return bags
 
 
+def with_depth(bags, source, predictor=None, **options):
+    """Add depth to a recording; return the new one and the report."""
+    from zoedepth_ros.bags.add_depth import add_depth
+    from zoedepth_ros.bags.plan import Job, make_plan
+
+    target = source.with_name('out.mcap')
+    plan = make_plan(Job(source, target, bags.options(**options)))
+    return target, add_depth(plan, predictor or FakePredictor(2.0))
+
+
 def test_a_recording_gives_images_with_their_camera(tmp_path, bags):
     path = bags.write_bag(tmp_path / 'in', bags.drive(2), 'sqlite3')
     frames = list(recording_frames(path))
@@ -75,9 +85,6 @@ def test_a_recording_gives_images_with_their_camera(tmp_path, bags):
 
 
 def test_an_image_whose_stamp_is_not_later_is_left_out_as_in_the_node(tmp_path, bags):
-    from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
-
     second_ns, notes = 10**9, []
     offsets_ns = [0, second_ns // 10, second_ns // 10, -second_ns // 2, second_ns, -3 * second_ns]
     messages = []
@@ -88,11 +95,9 @@ def test_an_image_whose_stamp_is_not_later_is_left_out_as_in_the_node(tmp_path, 
     frames = list(recording_frames(source, note=notes.append))
     assert [f.rgb[0, 0, 0] for f in frames] == [0, 10, 40, 50]
     assert sum('is not later than' in note for note in notes) == 2
-    report = add_depth(
-        make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions())), FakePredictor(2.0)
-    )
+    target, report = with_depth(bags, source)
     assert report.skipped == {'out of order': 2}
-    depth = bags.messages_of(tmp_path / 'out.mcap', '/depth/image')
+    depth = bags.messages_of(target, '/depth/image')
     of_images = bags.messages_of(source, bags.IMAGE)
     assert [m.header.stamp for m in depth] == [of_images[n].header.stamp for n in (0, 1, 4, 5)]
 
@@ -105,30 +110,22 @@ def test_a_single_camera_info_is_that_of_images_before_it(tmp_path, bags):
 
 
 def test_recorded_heads_are_not_shown_beside_depth_that_is_predicted(tmp_path, bags):
-    from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import Job, make_plan
-
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
-    target = tmp_path / 'out.mcap'
-    add_depth(make_plan(Job(source, target, bags.options(domain=True))), FakePredictor(2.0))
+    target, _ = with_depth(bags, source, domain=True)
     assert {f.name for f in recording_frames(target)} == {'/depth/image', '/domain'}
     assert {f.name for f in recording_frames(target, depth_topic='')} == {bags.IMAGE}
 
 
 @pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
 def test_recorded_depth_comes_with_its_image(tmp_path, bags, encoding):
-    from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import Job, make_plan
-
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(3))
-    options = bags.options(depth_encoding=encoding, uncertainty=True)
     predictor = FakePredictor(lambda rgb, head: np.full((48, 64), 1 + rgb[0, 0, 0] / 10))
-    add_depth(make_plan(Job(source, tmp_path / 'out.mcap', options)), predictor)
-    frames = list(recording_frames(tmp_path / 'out.mcap'))
-    with_depth = [f for f in frames if f.depth_m is not None]
-    assert [(f.rgb[0, 0, 0], f.depth_m[5, 5]) for f in with_depth] == [(0, 1), (10, 2), (20, 3)]
+    target, _ = with_depth(bags, source, predictor, depth_encoding=encoding, uncertainty=True)
+    frames = list(recording_frames(target))
+    found = [(f.rgb[0, 0, 0], f.depth_m[5, 5]) for f in frames if f.depth_m is not None]
+    assert found == [(0, 1), (10, 2), (20, 3)]
     assert sum(f.uncertainty_m is not None for f in frames) == 3
-    anew = list(recording_frames(tmp_path / 'out.mcap', image=bags.IMAGE, depth_topic=''))
+    anew = list(recording_frames(target, image=bags.IMAGE, depth_topic=''))
     assert [f.depth_m for f in anew] == [None] * 3
 
 
@@ -136,15 +133,11 @@ def test_recorded_depth_comes_with_its_image(tmp_path, bags, encoding):
 def test_the_networks_width_is_recorded_unless_it_depends_on_the_image(
     tmp_path, bags, monkeypatch, follows_image
 ):
-    from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import Job, make_plan
-
     predictor = FakePredictor(2.0, network=(48, 128))
     if follows_image:
         monkeypatch.setattr(predictor, 'network_size', lambda height, width: (height, width))
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1))
-    add_depth(make_plan(Job(source, tmp_path / 'out.mcap', bags.options())), predictor)
-    (width,) = {f.network_width for f in recording_frames(tmp_path / 'out.mcap') if f.about}
+    target, _ = with_depth(bags, bags.write_mcap(tmp_path / 'in.mcap', bags.drive(1)), predictor)
+    (width,) = {f.network_width for f in recording_frames(target) if f.about}
     assert width == (0 if follows_image else 128)
 
 
@@ -218,14 +211,10 @@ def test_what_of_a_damaged_recording_is_not_shown_is_reported(tmp_path, bags):
 
 
 def test_recorded_depth_reports_once_what_made_it(tmp_path, bags):
-    from zoedepth_ros.bags.add_depth import add_depth
-    from zoedepth_ros.bags.plan import DepthOptions, Job, make_plan
-
-    source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2))
     predictor = FakePredictor(2.0)
     predictor.weights_warning = 'a fake: not depth'
-    add_depth(make_plan(Job(source, tmp_path / 'out.mcap', DepthOptions())), predictor)
-    first, second = recording_frames(tmp_path / 'out.mcap')
+    target, _ = with_depth(bags, bags.write_mcap(tmp_path / 'in.mcap', bags.drive(2)), predictor)
+    first, second = recording_frames(target)
     assert f'**Model** {predictor.model_name}' in first.about
     assert '# A FAKE: NOT DEPTH' in first.about
     assert second.about == ''

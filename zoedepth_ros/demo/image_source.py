@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import time
 from array import array
+from functools import partial
 from typing import Any, NoReturn
 
-import numpy as np
 from numpy.typing import NDArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.duration import Duration
-from rclpy.exceptions import (
-    InvalidParameterTypeException,
-    InvalidParameterValueException,
-    ParameterUninitializedException,
-)
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from zoedepth_ros.demo.source_parameters import PARAMETERS
-from zoedepth_ros.demo.sources.base import GroundTruth, NoImageError, Rgb, SourceError, SourceImage
+from zoedepth_ros.demo.sources.base import NoImageError, SourceError, SourceImage
 from zoedepth_ros.demo.sources.open_source import check_source, has_ground_truth, open_source
-from zoedepth_ros.demo.sources.rendered_trajectory import TrajectoryOptions
+from zoedepth_ros.demo.sources.rendered_trajectory import RenderedTrajectory
 from zoedepth_ros.demo.sources.resize import CropResize, calibration_of, scaled_to
 from zoedepth_ros.errors import printable
 from zoedepth_ros.geometry.calibration_file import read_chosen_calibration
@@ -33,6 +29,7 @@ from zoedepth_ros.geometry.intrinsics import (
     Intrinsics,
     known_distortion,
 )
+from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.msg import Domain
 from zoedepth_ros.ros import qos
 from zoedepth_ros.ros.parameters.ros_parameters import descriptor
@@ -40,13 +37,6 @@ from zoedepth_ros.ros.spin import Finished, end, run_node
 
 NODE_NAME = 'image_source'
 _WARN_PERIOD_S = 5.0
-
-PARAMETER_ERRORS = (
-    InvalidParameterTypeException,
-    InvalidParameterValueException,
-    ParameterUninitializedException,
-)
-"""Raised by `declare_parameter` for an invalid value."""
 
 
 class ImageSource(Node):
@@ -57,7 +47,7 @@ class ImageSource(Node):
     """
 
     def __init__(self, **node_options: Any) -> None:
-        """Open the source; raises SourceError, CameraError or one of PARAMETER_ERRORS."""
+        """Open the source; raises SourceError, CameraError or ParameterException."""
         super().__init__(NODE_NAME, **node_options)
         for spec in PARAMETERS:
             described = descriptor(spec)
@@ -77,7 +67,8 @@ class ImageSource(Node):
             loop=self._value('loop'),
             dwell_s=self._value('dwell'),
             warn=lambda text: self.get_logger().warning(printable(text)),
-            trajectory=TrajectoryOptions(
+            trajectory=partial(
+                RenderedTrajectory,
                 kind=self._value('trajectory.kind'),
                 seed=self._value('trajectory.seed'),
                 duration_s=self._value('trajectory.duration'),
@@ -138,11 +129,11 @@ class ImageSource(Node):
             self._info.publish(camera_info_message(self._calibration_for(crop, image), header))
         if image.ground_truth is not None:
             self._publish_ground_truth(image.ground_truth, header)
-        self._image.publish(image_message(crop.image(image.rgb), header))
+        self._image.publish(image_message(crop.image(image.rgb), 'rgb8', header))
 
     def _calibration_for(self, crop: CropResize, image: SourceImage) -> CalibrationFields:
-        if image.camera is not None:
-            return crop.calibration(calibration_of(image.camera))
+        if image.ground_truth is not None and image.ground_truth.camera is not None:
+            return crop.calibration(calibration_of(image.ground_truth.camera))
         if self._calibration is None:
             hfov_rad = self._value('hfov')
             return calibration_of(Intrinsics.from_hfov(crop.width, crop.height, hfov_rad))
@@ -152,9 +143,10 @@ class ImageSource(Node):
         except CameraError as error:
             raise CameraError(f'{image.name}: {error}') from None
 
-    def _publish_ground_truth(self, known: GroundTruth, header: Header) -> None:
+    def _publish_ground_truth(self, known: Sample, header: Header) -> None:
         if self._true_depth is not None and self._true_depth.get_subscription_count() > 0:
-            self._true_depth.publish(depth_message(known.depth_m, header))
+            depth_m = known.depth_m.astype('<f4')
+            self._true_depth.publish(image_message(depth_m, '32FC1', header))
         if self._true_domain is not None:
             is_indoor = known.domain == 'indoor'
             domain = Domain(header=header, head=known.domain, forced=True)
@@ -174,21 +166,13 @@ class ImageSource(Node):
         self._source.close()
 
 
-def image_message(rgb: Rgb, header: Header) -> Image:
-    """Return an Image of an array (H, W, 3)."""
-    height, width = rgb.shape[:2]
-    data = array('B', rgb.tobytes())  # rclpy copies any other type element by element
+def image_message(pixels: NDArray[Any], encoding: str, header: Header) -> Image:
+    """Return an Image of pixels (H, W) or (H, W, 3)."""
+    height, width = pixels.shape[:2]
+    data = array('B', pixels.tobytes())  # rclpy copies any other type element by element
+    step = len(data) // height
     return Image(
-        header=header, height=height, width=width, encoding='rgb8', step=3 * width, data=data
-    )
-
-
-def depth_message(depth_m: NDArray[np.float32], header: Header) -> Image:
-    """Return an Image of depth (H, W) [m], NaN unknown."""
-    height, width = depth_m.shape
-    data = array('B', depth_m.astype('<f4').tobytes())
-    return Image(
-        header=header, height=height, width=width, encoding='32FC1', step=4 * width, data=data
+        header=header, height=height, width=width, encoding=encoding, step=step, data=data
     )
 
 
@@ -209,5 +193,5 @@ def camera_info_message(calibration: CalibrationFields, header: Header) -> Camer
 
 def main() -> NoReturn:
     """Run the node and end with its exit code."""
-    errors = (SourceError, CameraError, *PARAMETER_ERRORS)
+    errors = (SourceError, CameraError, ParameterException, OSError)
     end(run_node(ImageSource, name=NODE_NAME, errors=errors, leave_at_any_time=True))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -21,6 +20,11 @@ _BLACK = (
     'black: the sky; in the error also depth above the scored range, '
     f'{MAX_DEPTH_M["indoor"]:g} m indoors and {MAX_DEPTH_M["outdoor"]:g} m outdoors'
 )
+_COLORS = {'indoor': (80, 165, 235), 'outdoor': (200, 140, 60)}  # blue, green, red
+_DIM, _DOOR, _SWITCH = (165, 165, 165), (255, 255, 255), (60, 60, 230)
+_ON_COLOR = (15, 15, 15)
+_LEFT_PX, _RIGHT_PX = 168, 40  # beside the chart
+_TOP_PX, _CHART_PX, _BAND_PX, _BELOW_PX = 38, 120, 32, 128
 
 
 def draw_trajectory(
@@ -36,17 +40,9 @@ def draw_trajectory(
     timeline = summary.timeline()
     rows = [_row(where, frame, summary, warning) for where, frame in examples.items()]
     width = max(row.shape[1] for row in rows)
-    strip = draw_router_timeline(
-        [(output.time_s, output.outdoor) for output in timeline.router_outputs],
-        timeline.domains,
-        [(output.time_s, output.head) for output in timeline.router_outputs],
-        doors=[(door.time_s, door_text(door.delay_s)) for door in timeline.doors],
-        switches_s=[time_s for time_s, _ in timeline.switches],
-        width=width,
-        text_px=_TEXT_PX,
-    )
     lines = [f'{model} on a rendered trajectory with ground truth', error_text(summary), _BLACK]
-    return [heading(width, lines, _TEXT_PX), *rows, _router_heading(width, timeline), strip]
+    above = [heading(width, lines, _TEXT_PX), *rows]
+    return [*above, _router_heading(width, timeline), _draw_timeline(timeline, width)]
 
 
 def _row(
@@ -106,125 +102,80 @@ def percent(share: float) -> str:
     return f'{100.0 * share:.1f} %' if share < 0.0995 else f'{100.0 * share:.0f} %'
 
 
-COLORS = {'indoor': (80, 165, 235), 'outdoor': (200, 140, 60)}
-"""Blue-green-red of the two domains."""
+def _draw_timeline(timeline: Timeline, width: int) -> BgrImage:
+    """Draw the router output, the true domain, the active head and the doors over time."""
+    end_s = max((time_s for time_s, _ in timeline.domains), default=0.0) or 1.0
+    right, bottom = width - _RIGHT_PX, _TOP_PX + _CHART_PX
 
-_DIM, _DOOR, _SWITCH = (165, 165, 165), (255, 255, 255), (60, 60, 230)
-_ON_COLOR = (15, 15, 15)
+    def column(time_s: float) -> int:
+        """Return the column of a time, clipped to the chart."""
+        return _LEFT_PX + round((right - _LEFT_PX) * min(1.0, max(0.0, time_s / end_s)))
 
-Spans = list[tuple[float, float, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class TimeAxis:
-    """The time axis of the chart."""
-
-    left: int
-    """Column of time 0 [px]."""
-    right: int
-    """Column of the end [px]."""
-    end_s: float
-    text_px: float
-    """Height of capitals [px]."""
-
-    def x(self, time_s: float) -> int:
-        """Return the column of a time [s], clipped to the axis."""
-        share = min(1.0, max(0.0, time_s / self.end_s))
-        return self.left + round((self.right - self.left) * share)
-
-
-def draw_router_timeline(
-    outdoor: Sequence[tuple[float, float]],
-    domains: Sequence[tuple[float, str]],
-    heads: Sequence[tuple[float, str]],
-    *,
-    doors: Sequence[tuple[float, str]],
-    switches_s: Sequence[float],
-    width: int,
-    text_px: float,
-) -> BgrImage:
-    """Draw everything over one time axis.
-
-    outdoor: time [s] and probability of 'outdoor', NaN for none; domains, heads: time [s] and
-    'indoor' or 'outdoor'; doors: time [s] and label.
-    """
-    end_s = max((time_s for time_s, _ in domains), default=0.0) or 1.0
-    axis = TimeAxis(round(text_px * 10.5), width - round(text_px * 2.5), end_s, text_px)
-    top, band_px = round(text_px * 2.4), round(text_px * 2.0)
-    bottom = top + round(text_px * 7.5)
-    canvas = np.full((bottom + round(text_px * 8.0), width, 3), BACKGROUND, np.uint8)
-    _draw_probability(canvas, outdoor, axis, top, bottom)
-    y = bottom + round(text_px * 0.7)
-    for name, states in (('true domain', domains), ('active head', heads)):
-        put_text(canvas, name, (round(text_px), y + round(text_px * 1.5)), text_px)
-        _draw_spans(canvas, spans(states, end_s), axis, y, y + band_px)
-        y += band_px + round(text_px * 0.4)
-    for time_s in switches_s:
-        cv2.line(canvas, (axis.x(time_s), top), (axis.x(time_s), y), _SWITCH, 3)
-    for time_s, text in doors:
-        _draw_door(canvas, axis, time_s, text, top, y)
+    canvas = np.full((bottom + _BELOW_PX, width, 3), BACKGROUND, np.uint8)
+    chart = canvas[_TOP_PX:bottom, _LEFT_PX:right]
+    _fill_chart(chart, [(o.time_s, o.outdoor) for o in timeline.router_outputs], end_s)
+    _label_chart(canvas, bottom)
+    y = bottom + 11
+    heads = [(output.time_s, output.head) for output in timeline.router_outputs]
+    for name, states in (('true domain', timeline.domains), ('active head', heads)):
+        put_text(canvas, name, (16, y + 24), _TEXT_PX)
+        _draw_states(canvas, states, end_s, column, y)
+        y += _BAND_PX + 6
+    for time_s, _ in timeline.switches:
+        cv2.line(canvas, (column(time_s), _TOP_PX), (column(time_s), y), _SWITCH, 3)
+    for door in timeline.doors:
+        _draw_door(canvas, column(door.time_s), door_text(door.delay_s), y)
     for tick_s in linear_ticks(0.0, end_s, 10):
         label = f'{tick_s:g} s'
-        left = axis.x(tick_s) - text_width(label, text_px) // 2
-        put_text(canvas, label, (left, y + round(text_px * 1.7)), text_px, _DIM)
+        left = column(tick_s) - text_width(label, _TEXT_PX) // 2
+        put_text(canvas, label, (left, y + 27), _TEXT_PX, _DIM)
     return canvas
 
 
-def spans(states: Sequence[tuple[float, str]], end_s: float) -> Spans:
-    """Join equal neighbours: begin [s], end [s], state; the last one ends at end_s."""
-    joined: Spans = []
-    for time_s, state in states:
-        if joined and joined[-1][2] == state:
-            continue
-        if joined:
-            joined[-1] = (joined[-1][0], time_s, joined[-1][2])
-        joined.append((time_s, end_s, state))
-    return joined
-
-
-def _draw_probability(
-    canvas: BgrImage, outdoor: Sequence[tuple[float, float]], axis: TimeAxis, top: int, bottom: int
-) -> None:
-    """Fill the chart: outdoor below the curve, indoor above it; grey without a router."""
-    text_px = axis.text_px
-    canvas[top:bottom, axis.left : axis.right] = (60, 60, 60)
+def _fill_chart(chart: BgrImage, outdoor: Sequence[tuple[float, float]], end_s: float) -> None:
+    """Draw times [s] and probabilities: outdoor below the curve; grey without a router."""
+    height, width = chart.shape[:2]
+    chart[:] = (60, 60, 60)
     known = [(time_s, share) for time_s, share in outdoor if math.isfinite(share)]
     if known:
-        times_s, shares = (np.array(column) for column in zip(*known, strict=True))
-        columns = np.arange(axis.left, axis.right)
-        at_s = (columns - axis.left) / max(1, axis.right - axis.left) * axis.end_s
-        curve = bottom - np.interp(at_s, times_s, shares) * (bottom - top)
-        rows = np.arange(top, bottom)[:, None]
-        chart = np.where((rows >= curve)[..., None], COLORS['outdoor'], COLORS['indoor'])
-        canvas[top:bottom, axis.left : axis.right] = chart
-    middle = (top + bottom) // 2
-    cv2.line(canvas, (axis.left, middle), (axis.right, middle), BACKGROUND, 1)
+        times_s, shares = (np.array(values) for values in zip(*known, strict=True))
+        at_s = np.arange(width) / max(1, width) * end_s
+        curve = height - np.interp(at_s, times_s, shares) * height
+        is_outdoor = np.arange(height)[:, None] >= curve
+        chart[:] = np.where(is_outdoor[..., None], _COLORS['outdoor'], _COLORS['indoor'])
+    chart[height // 2] = BACKGROUND
+
+
+def _label_chart(canvas: BgrImage, bottom: int) -> None:
     for share, label in ((0.0, '0'), (0.5, '50'), (1.0, '100 %')):
-        left = axis.left - text_width(label, text_px * 0.9) - round(text_px * 0.7)
-        y = round(bottom - share * (bottom - top - text_px))
-        put_text(canvas, label, (left, y), text_px * 0.9, _DIM)
+        left = _LEFT_PX - text_width(label, 14.4) - 11
+        put_text(canvas, label, (left, bottom - round(share * 104)), 14.4, _DIM)
     for line, text in enumerate(('router:', 'outdoor')):
-        at = (round(text_px), middle + round(text_px * (0.0 + 1.8 * line)))
-        put_text(canvas, text, at, text_px)
+        put_text(canvas, text, (16, _TOP_PX + _CHART_PX // 2 + 29 * line), _TEXT_PX)
 
 
-def _draw_spans(canvas: BgrImage, states: Spans, axis: TimeAxis, top: int, bottom: int) -> None:
-    for begin_s, end_s, state in states:
-        left, right = axis.x(begin_s), axis.x(end_s)
-        canvas[top:bottom, left:right] = COLORS.get(state, _DIM)
-        text_px = text_width(state, axis.text_px)
-        if right - left > text_px + axis.text_px:
-            middle = (left + right - text_px) // 2
-            at = (middle, (top + bottom + round(axis.text_px)) // 2)
-            put_text(canvas, state, at, axis.text_px, _ON_COLOR)
-
-
-def _draw_door(
-    canvas: BgrImage, axis: TimeAxis, time_s: float, text: str, top: int, bottom: int
+def _draw_states(
+    canvas: BgrImage,
+    states: Sequence[tuple[float, str]],
+    end_s: float,
+    column: Callable[[float], int],
+    top: int,
 ) -> None:
+    """Draw times [s] and states as a band; equal neighbours share a label."""
+    changes = [state for k, state in enumerate(states) if not k or states[k - 1][1] != state[1]]
+    ends_s = [time_s for time_s, _ in changes[1:]] + [end_s]
+    for (begin_s, state), until_s in zip(changes, ends_s, strict=False):
+        left, right = column(begin_s), column(until_s)
+        canvas[top : top + _BAND_PX, left:right] = _COLORS.get(state, _DIM)
+        text_px = text_width(state, _TEXT_PX)
+        if right - left > text_px + _TEXT_PX:
+            at = ((left + right - text_px) // 2, top + (_BAND_PX + 16) // 2)
+            put_text(canvas, state, at, _TEXT_PX, _ON_COLOR)
+
+
+def _draw_door(canvas: BgrImage, x: int, text: str, bottom: int) -> None:
     """Draw a dashed line with a label above it, clipped to the chart."""
-    x, dash_px = axis.x(time_s), max(4, round(axis.text_px * 0.6))
-    for y in range(top - round(axis.text_px * 0.6), bottom, 2 * dash_px):
-        cv2.line(canvas, (x, y), (x, min(bottom, y + dash_px)), _DOOR, 2)
-    left = min(x - round(axis.text_px * 0.3), axis.right - text_width(text, axis.text_px))
-    put_text(canvas, text, (max(axis.left, left), top - round(axis.text_px * 0.9)), axis.text_px)
+    for y in range(_TOP_PX - 10, bottom, 20):
+        cv2.line(canvas, (x, y), (x, min(bottom, y + 10)), _DOOR, 2)
+    left = min(x - 5, canvas.shape[1] - _RIGHT_PX - text_width(text, _TEXT_PX))
+    put_text(canvas, text, (max(_LEFT_PX, left), _TOP_PX - 14), _TEXT_PX)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,6 @@ from zoedepth_ros.media.sample import DOMAINS
 _FAR_FROM_DOOR_S = 1.5
 _BEFORE_DOOR_S = 1.0  # the street is visible through the open door
 _MAX_KEPT = 48
-
-T = TypeVar('T')
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +79,15 @@ class Crossing:
     """Delay of the head switch [s]; negative if it was early, None if there was none."""
 
 
-class EvenSample(Generic[T]):
+class EvenSample:
     """Keep a limited number of items, evenly spaced over all that were added."""
 
     def __init__(self, max_kept: int = _MAX_KEPT) -> None:
         """max_kept: an even number."""
         self._max_kept, self._stride, self._added = max_kept, 1, 0
-        self._kept: list[T] = []
+        self._kept: list[Any] = []
 
-    def add(self, item: T) -> None:
+    def add(self, item: Any) -> None:
         """Add an item; keep every `stride`-th one."""
         if self._added % self._stride == 0:
             if len(self._kept) == self._max_kept:
@@ -98,7 +96,7 @@ class EvenSample(Generic[T]):
                 self._kept.append(item)
         self._added += 1
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._kept)
 
 
@@ -112,7 +110,7 @@ class TrajectorySummary:
         self.router_outputs: list[RouterOutput] = []
         """Of all images, also of those without ground truth."""
         self._scores: list[tuple[str, Score]] = []
-        self._kept = {domain: EvenSample[ScoredFrame]() for domain in DOMAINS}
+        self._kept = {domain: EvenSample() for domain in DOMAINS}
 
     def add(self, frame: ScoredFrame) -> None:
         """Add an image with ground truth and depth."""
@@ -123,11 +121,6 @@ class TrajectorySummary:
     def start_s(self) -> float:
         """Stamp of the first image with ground truth [s]; NaN without any."""
         return min((time_s for time_s, _ in self.domains), default=np.nan)
-
-    @property
-    def duration_s(self) -> float:
-        """Time from the first to the last image with ground truth [s]; NaN without any."""
-        return max((time_s for time_s, _ in self.domains), default=np.nan) - self.start_s
 
     def timeline(self) -> Timeline:
         """Return the events from the first to the last image with ground truth."""
@@ -140,15 +133,18 @@ class TrajectorySummary:
             for output in sorted(self.router_outputs, key=lambda output: output.time_s)
             if 0.0 <= output.time_s - start_s <= end_s
         ]
-        doors = changes(domains)
-        switches = changes([(output.time_s, output.head) for output in outputs])
+        switches = _changes([(output.time_s, output.head) for output in outputs])
+        doors = []
+        for time_s, to in _changes(domains):
+            delays_s = [switch_s - time_s for switch_s, head in switches if head == to]
+            doors.append(Crossing(time_s, to, min(delays_s, key=abs, default=None)))
         correct = [
             (output.outdoor > 0.5) == (true_domain[output.time_s] == 'outdoor')
             for output in outputs
             if output.time_s in true_domain and np.isfinite(output.outdoor)
         ]
         accuracy = float(np.mean(correct)) if correct else np.nan
-        return Timeline(domains, outputs, match(doors, switches), switches, accuracy)
+        return Timeline(domains, outputs, doors, switches, accuracy)
 
     def examples(self) -> dict[str, ScoredFrame]:
         """Choose an indoor image, one before the first door and an outdoor one.
@@ -198,15 +194,28 @@ class TrajectorySummary:
         summary: dict[str, Any] = {
             'images': len(self.domains),
             'compared': len(self._scores),
-            'duration_s': round(self.duration_s, 2),
+            'duration_s': round(timeline.domains[-1][0], 2),
         }
         for domain in DOMAINS:
             frames = sum(of == domain for of, _ in self._scores)
             if frames:
-                summary[domain] = {'compared': frames, **_rounded(self.mean(domain))}
+                mean = self.mean(domain)
+                summary[domain] = {
+                    'compared': frames,
+                    'abs_rel_percent': round(100.0 * mean.abs_rel, 2),
+                    'delta1': round(mean.delta1, 4),
+                    'measured': round(mean.measured, 4),
+                }
         summary['router'] = {
             'accuracy': round(timeline.accuracy, 4),
-            'doors': [_door(door) for door in timeline.doors],
+            'doors': [
+                {
+                    'time_s': round(door.time_s, 2),
+                    'to': door.to,
+                    'delay_s': None if door.delay_s is None else round(door.delay_s, 3),
+                }
+                for door in timeline.doors
+            ],
             'switches': [{'time_s': round(at_s, 2), 'to': to} for at_s, to in timeline.switches],
         }
         return summary
@@ -221,8 +230,8 @@ class Timeline:
 
     router_outputs: list[RouterOutput]
 
-    doors: tuple[Crossing, ...]
-    """Every passage through a door, with the delay of its switch."""
+    doors: list[Crossing]
+    """Every passage through a door, with the delay of the nearest switch to the same domain."""
 
     switches: list[tuple[float, str]]
     """Time and new head of every switch."""
@@ -231,20 +240,9 @@ class Timeline:
     """Share of router outputs that match the true domain; NaN without any."""
 
 
-def changes(states: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+def _changes(states: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     """Return the times and new states of the changes in a sequence of both."""
     return [after for before, after in pairwise(states) if before[1] != after[1]]
-
-
-def match(
-    doors: Sequence[tuple[float, str]], switches: Sequence[tuple[float, str]]
-) -> tuple[Crossing, ...]:
-    """Match each door crossing with the nearest switch to the same domain."""
-    crossings = []
-    for time_s, to in doors:
-        delays_s = [switch_s - time_s for switch_s, target in switches if target == to]
-        crossings.append(Crossing(time_s, to, min(delays_s, key=abs) if delays_s else None))
-    return tuple(crossings)
 
 
 def _depth_ratio(frame: ScoredFrame) -> float:
@@ -254,16 +252,3 @@ def _depth_ratio(frame: ScoredFrame) -> float:
         return 0.0
     near_m, far_m = np.percentile(known_m, (10.0, 90.0))
     return float(far_m / near_m)
-
-
-def _rounded(mean: Score) -> dict[str, float]:
-    return {
-        'abs_rel_percent': round(100.0 * mean.abs_rel, 2),
-        'delta1': round(mean.delta1, 4),
-        'measured': round(mean.measured, 4),
-    }
-
-
-def _door(door: Crossing) -> dict[str, Any]:
-    delay_s = None if door.delay_s is None else round(door.delay_s, 3)
-    return asdict(door) | {'time_s': round(door.time_s, 2), 'delay_s': delay_s}

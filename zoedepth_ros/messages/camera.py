@@ -214,7 +214,7 @@ class CameraTracker:
                 raise
             assumed = Intrinsics.from_hfov(width, height, hfov_rad)
             notices = (str(error),) if error.reason == UNUSABLE else ()
-            info = self._make_info(**_fields_of(assumed))
+            info = self._make_info(**undistorted_fields(assumed))
             return CalibratedCamera(CameraModel(assumed), info, notices=notices)
 
 
@@ -304,7 +304,7 @@ def _projection_at(matrix: NDArray[np.float64], info: Any, height: int, width: i
     return seen.scaled_to(width, height)
 
 
-def _fields_of(intrinsics: Intrinsics) -> dict[str, Any]:
+def undistorted_fields(intrinsics: Intrinsics) -> dict[str, Any]:
     """Return the fields of the CameraInfo of a camera without distortion, that are not 0."""
     return {
         'height': intrinsics.height,

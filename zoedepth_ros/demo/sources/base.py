@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.intrinsics import Intrinsics
+from zoedepth_ros.media.sample import Sample
 
 Rgb = NDArray[np.uint8]
 
@@ -19,17 +19,6 @@ class SourceError(Exception):
 
 class NoImageError(Exception):
     """The source gives no image now, but may give one later."""
-
-
-@dataclass(frozen=True, slots=True)
-class GroundTruth:
-    """What is known exactly about a rendered image."""
-
-    depth_m: NDArray[np.float32]
-    """Depth along z (H, W) [m], as large as the image; NaN for the sky."""
-
-    domain: str
-    """Where the camera is: 'indoor' or 'outdoor'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +34,8 @@ class SourceImage:
     age_s: float = 0.0
     """Time since the camera captured it [s]; 0 for sources that are not live."""
 
-    camera: Intrinsics | None = None
-    """The camera, if it is known."""
-
-    ground_truth: GroundTruth | None = None
-    """Depth and domain, if they are known."""
+    ground_truth: Sample | None = None
+    """Depth, camera and domain of a rendered image."""
 
 
 class FrameSource(Protocol):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -78,14 +76,11 @@ class Video:
 class Webcam:
     """Keep the newest image of a camera in a thread, and reopen a camera that disappears."""
 
-    def __init__(
-        self, device: int | str, open_capture: Callable[[Any], Any] | None = None
-    ) -> None:
+    def __init__(self, device: int | str) -> None:
         """Open the device and wait for its first image; raises SourceError without one."""
         self.description = f'webcam {device}'
         self._device = device
-        self._open_capture = cv2.VideoCapture if open_capture is None else open_capture
-        self._capture = self._open_capture(device)
+        self._capture = cv2.VideoCapture(device)
         success, bgr = self._capture.read()
         if not success:
             self._capture.release()
@@ -103,7 +98,7 @@ class Webcam:
                 continue
             self._capture.release()
             self._stop.wait(_REOPEN_PERIOD_S)
-            self._capture = self._open_capture(self._device)
+            self._capture = cv2.VideoCapture(self._device)
         self._capture.release()
 
     def read(self, time_s: float) -> SourceImage | None:

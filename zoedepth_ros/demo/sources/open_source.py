@@ -8,7 +8,6 @@ from pathlib import Path
 
 from zoedepth_ros.demo.sources.base import FrameSource, SourceError, SourceImage
 from zoedepth_ros.demo.sources.capture import Video, Webcam
-from zoedepth_ros.demo.sources.rendered_trajectory import RenderedTrajectory, TrajectoryOptions
 from zoedepth_ros.demo.sources.still_images import StillImages, image_files, images_in, photographs
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import IMAGE_SUFFIXES
@@ -40,13 +39,14 @@ def open_source(
     loop: bool,
     dwell_s: float,
     warn: Callable[[str], None],
-    trajectory: TrajectoryOptions,
+    trajectory: Callable[..., FrameSource],
 ) -> FrameSource:
     """Open a source by its name; raises SourceError.
 
     source: the number of a webcam or its device file, a video, a folder, one or several images,
     'photographs', 'trajectory', or a list of these two.  dwell_s: time for each still image [s],
-    0 for one read.  warn: called with a message about everything that is skipped.
+    0 for one read.  warn: called with a message about everything that is skipped.  trajectory:
+    opens 'trajectory', called with `loop`.
     """
     if isinstance(source, int) or (isinstance(source, str) and source.isdecimal()):
         return Webcam(int(source))
@@ -55,13 +55,13 @@ def open_source(
         if {TRAJECTORY, PHOTOGRAPHS} & set(source):
             open_one = partial(open_source, dwell_s=dwell_s, warn=warn, trajectory=trajectory)
             return _open_sequence(source, open_one, loop, warn)
-        paths = [Path(name).expanduser() for name in source]
+        paths = [_path(name) for name in source]
         return still(image_files(paths), f'{len(paths)} images')
     if source == PHOTOGRAPHS:
         return still(photographs(), PHOTOGRAPHS)
     if source == TRAJECTORY:
-        return RenderedTrajectory(trajectory, loop=loop)
-    path = Path(source).expanduser()
+        return trajectory(loop=loop)
+    path = _path(source)
     if path.is_char_device():
         return Webcam(source)
     if path.is_dir():
@@ -70,6 +70,13 @@ def open_source(
     if path.suffix.lower() in IMAGE_SUFFIXES or not path.exists():
         return still(image_files([path]), str(path))
     return Video(path, loop=loop)
+
+
+def _path(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise SourceError(f'there is no home folder for ~ in {name}') from None
 
 
 def _open_sequence(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from zoedepth_ros.demo.sources.base import GroundTruth, SourceError, SourceImage
+from zoedepth_ros.demo.sources.base import SourceError, SourceImage
 from zoedepth_ros.synthetic.trajectory import CameraTrajectory
 
 NEAR_DOOR_S = 2.5
@@ -14,39 +12,29 @@ NEAR_DOOR_S = 2.5
 _MIN_MIDDLE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrajectoryOptions:
-    """What the source 'trajectory' renders; the parameters trajectory.* and rate."""
-
-    kind: str
-    seed: int
-    duration_s: float
-    """Maximum duration [s]; 0.0 for walking speed."""
-    width: int
-    """Width of the images, which are 4:3 [px]."""
-    rate_hz: float
-
-
 class RenderedTrajectory:
     """Render each image when its time has come."""
 
-    def __init__(self, options: TrajectoryOptions, *, loop: bool) -> None:
-        """Plan the trajectory and render its first image; raises SourceError."""
-        size = {'width': options.width, 'height': round(0.75 * options.width)}
+    def __init__(
+        self, *, kind: str, seed: int, duration_s: float, width: int, rate_hz: float, loop: bool
+    ) -> None:
+        """Plan the trajectory and render its first image; raises SourceError.
+
+        duration_s: maximum duration [s], 0.0 for walking speed.  width: of the images, which are
+        4:3 [px].
+        """
         try:
             self._trajectory = CameraTrajectory(
-                options.kind, options.seed, rate_hz=options.rate_hz, **size
+                kind, seed, rate_hz=rate_hz, width=width, height=round(0.75 * width)
             )
         except ValueError as error:
             raise SourceError(str(error)) from None
         natural_s = self._trajectory.duration_s
-        self._duration_s = min(options.duration_s or natural_s, natural_s)
+        self._duration_s = min(duration_s or natural_s, natural_s)
         self._times_s = pace(self._duration_s, natural_s, self._trajectory.door_times_s)
         self._loop = loop
         self._current: tuple[int, SourceImage] | None = None
-        self.description = (
-            f'a camera trajectory ({options.kind}, seed {options.seed}, {self._duration_s:.1f} s)'
-        )
+        self.description = f'a camera trajectory ({kind}, seed {seed}, {self._duration_s:.1f} s)'
         try:
             self._render(0)
         except ImportError as error:
@@ -67,8 +55,7 @@ class RenderedTrajectory:
     def _render(self, index: int) -> SourceImage:
         if self._current is None or self._current[0] != index:
             sample = self._trajectory[min(index, len(self._trajectory) - 1)].sample
-            known = GroundTruth(sample.depth_m, sample.domain)
-            self._current = index, SourceImage(sample.rgb, sample.name, 0.0, sample.camera, known)
+            self._current = index, SourceImage(sample.rgb, sample.name, ground_truth=sample)
         return self._current[1]
 
     def close(self) -> None:

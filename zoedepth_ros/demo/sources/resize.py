@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.intrinsics import PLUMB_BOB, CalibrationFields, CameraError, Intrinsics
+from zoedepth_ros.geometry.intrinsics import CalibrationFields, CameraError, Intrinsics
+from zoedepth_ros.messages.camera import undistorted_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,7 @@ class CropResize:
 
 def calibration_of(camera: Intrinsics) -> CalibrationFields:
     """Return the calibration of a camera without distortion."""
-    k = camera.matrix()
-    return CalibrationFields(
-        width=camera.width,
-        height=camera.height,
-        k=tuple(k.ravel().tolist()),
-        p=tuple(np.hstack([k, np.zeros((3, 1))]).ravel().tolist()),
-        d=(0.0,) * 5,
-        distortion_model=PLUMB_BOB,
-        r=tuple(np.eye(3).ravel().tolist()),
-    )
+    return CalibrationFields(**undistorted_fields(camera))
 
 
 def scaled_to(calibration: CalibrationFields, width: int, height: int) -> CalibrationFields:
