@@ -147,29 +147,28 @@ def _drive(folder: Path, py_spy: str) -> None:
     from zoedepth_ros.benchmark.node import known_depth
     from zoedepth_ros.benchmark.node.driver import stream_at
     from zoedepth_ros.benchmark.node.node_protocol import OURS, NodeKind
-    from zoedepth_ros.benchmark.node.stream import NodeProcess, Stream
+    from zoedepth_ros.benchmark.node.stream import Stream
 
     rclpy.init(args=[])
     node, executor = rclpy.create_node('camera'), SingleThreadedExecutor()
     executor.add_node(node)
-    process = NodeProcess(NodeKind(OURS, 1), folder, [SIZE], program=(__file__, NODE))
+    stream = Stream(node, NodeKind(OURS, 1), folder, [SIZE], program=(__file__, NODE))
     try:
-        stream = Stream(node, process)
         threading.Thread(target=executor.spin, daemon=True).start()
         stream.set_image(known_depth.read(folder, SIZE)[0])
         while not stream.is_connected():
-            if not process.is_running:
+            if stream.process.poll() is not None:
                 raise SystemExit('the node has ended')
         stream_at(stream, CAMERA_HZ, SETTLE_S)
         alone = stream_at(stream, CAMERA_HZ, ALONE_S)
-        command = _sampling(py_spy, process.pid, folder / 'stacks')
+        command = _sampling(py_spy, stream.process.pid, folder / 'stacks')
         sampler = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        before_s = _cpu_s(process.pid)
+        before_s = _cpu_s(stream.process.pid)
         sampled = stream_at(stream, CAMERA_HZ, SAMPLED_S)
-        after_s = _cpu_s(process.pid)
+        after_s = _cpu_s(stream.process.pid)
         output, _ = sampler.communicate(timeout=10.0)
     finally:
-        process.stop()
+        stream.stop()
     torn = re.search(r'Errors: (\d+)', output)
     found = {
         'samples_torn': int(torn[1]) if torn else None,
@@ -204,7 +203,7 @@ def _cpu_s(pid: int) -> dict[int, float]:
 
 def _run_node() -> None:
     """Run the node of the benchmark; publish calls show the topic in their stack."""
-    from zoedepth_ros.benchmark.node import our_node
+    from zoedepth_ros.benchmark.node import ours_node
     from zoedepth_ros.ros.publishers import TOPICS, Publishers
 
     frames = {topic: _frame(Publishers.send, topic) for topic in TOPICS}
@@ -213,7 +212,7 @@ def _run_node() -> None:
         frames[topic](self, msg)
 
     Publishers.send = send  # type: ignore[method-assign]
-    our_node.main()
+    ours_node.main()
 
 
 def _frame(send: Callable[..., None], topic: str) -> Callable[..., None]:

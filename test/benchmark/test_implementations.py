@@ -1,6 +1,7 @@
 """All implementations compute the same network and report what they are."""
 
 from importlib.resources import files
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,12 +11,22 @@ from tiny_models import random_image, tiny_config, transformers_twin
 
 from zoedepth_ros.benchmark.conditioned_weights import condition, write_weights
 from zoedepth_ros.benchmark.implementations import Implementation, sample_images
+from zoedepth_ros.benchmark.transformers_runner import _in_release_5
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
 from zoedepth_ros.weights.convert import from_hugging_face, to_hugging_face
 from zoedepth_ros.weights.read import read_checkpoint
 
 ARCHITECTURES = ['N', 'K', 'NK']
+
+
+@pytest.fixture
+def theirs():
+    """Return the module that imports transformers."""
+    pytest.importorskip('transformers')
+    from zoedepth_ros.benchmark import transformers_runner
+
+    return transformers_runner
 
 
 def test_sample_images_are_always_the_same_and_differ_from_each_other():
@@ -39,63 +50,50 @@ def test_renamed_weights_convert_back_to_the_same_weights(architecture):
 
 @pytest.mark.parametrize('attention', ['eager', 'sdpa'])
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
-def test_transformers_with_our_weights_gives_our_depth(architecture, attention):
-    pytest.importorskip('transformers')
-    from zoedepth_ros.benchmark.transformers_runner import attention_of, build_model, load_weights
-
+def test_transformers_with_our_weights_gives_our_depth(architecture, attention, theirs):
     config = tiny_config(architecture)
     ours = ZoeDepth(config).eval()
     condition(ours)
-    theirs = build_model(config, attention)
-    load_weights(theirs, ours.state_dict(), config)
+    model = theirs.build_model(config, attention)
+    theirs.load_weights(model, ours.state_dict(), config)
     image = random_image(64, 96, batch=1)
     with torch.inference_mode():
-        expected_m = theirs(image).predicted_depth[:, None]
+        expected_m = model(image).predicted_depth[:, None]
         depth_m = ours(image, config.head_names[0]).depth_m
     assert expected_m.std() > 0.01 * expected_m.mean()
     torch.testing.assert_close(depth_m, expected_m, rtol=1e-4, atol=1e-5)
-    assert attention_of(theirs).startswith(attention)
+    assert theirs.attention_of(model).startswith(attention)
 
 
 @pytest.mark.parametrize('name', ['ZoeD_Swin2T_N', 'ZoeD_S_NK', 'ZoeD_tiny_NK'])
-def test_a_network_that_transformers_does_not_have_is_rejected_by_name(name, tmp_path):
-    pytest.importorskip('transformers')
-    from zoedepth_ros.benchmark.transformers_runner import build_model, load_weights
-
+def test_a_network_that_transformers_does_not_have_is_rejected_by_name(name, theirs):
     config = preset(name)
+    weights = create_model(config).state_dict()
     with pytest.raises(ValueError, match=f'transformers has no network like {name}'):
-        load_weights(build_model(config, 'eager'), create_model(config).state_dict(), config)
+        theirs.load_weights(theirs.build_model(config, 'eager'), weights, config)
 
 
-def test_other_names_of_tensors_are_reported(tmp_path):
-    pytest.importorskip('transformers')
-    from zoedepth_ros.benchmark.transformers_runner import build_model, load_weights
-
+def test_other_names_of_tensors_are_reported(theirs):
     config = tiny_config('NK')
-    theirs = build_model(config, 'eager')
-    theirs.relative_head.renamed = theirs.relative_head.conv1
-    del theirs.relative_head.conv1
-    with pytest.raises(
-        ValueError, match='neither release 4 nor 5: these tensors .*: relative_head.conv1'
-    ):
-        load_weights(theirs, create_model(config).state_dict(), config)
+    model = theirs.build_model(config, 'eager')
+    model.relative_head.renamed = model.relative_head.conv1
+    del model.relative_head.conv1
+    reason = 'neither release 4 nor 5: these tensors .*: relative_head.conv1'
+    with pytest.raises(ValueError, match=reason):
+        theirs.load_weights(model, create_model(config).state_dict(), config)
 
 
-def test_the_official_protocol_is_two_padded_passes(monkeypatch):
-    pytest.importorskip('transformers')
-    from zoedepth_ros.benchmark import transformers_runner
-
+def test_the_official_protocol_is_two_padded_passes(monkeypatch, theirs):
     config = tiny_config('NK')
     model = transformers_twin(config)
     inputs = []
-    monkeypatch.setattr(transformers_runner, 'preset', lambda name: config)
-    monkeypatch.setattr(transformers_runner, 'build_model', lambda *_: model)
-    monkeypatch.setattr(transformers_runner, 'load_weights', lambda *_: None)
-    monkeypatch.setattr(
-        transformers_runner, 'read_checkpoint', lambda path: read_checkpoint_of(model)
-    )
+    monkeypatch.setattr(theirs, 'preset', lambda name: config)
+    monkeypatch.setattr(theirs, 'build_model', lambda *_: model)
+    monkeypatch.setattr(theirs, 'load_weights', lambda *_: None)
+    checkpoint = SimpleNamespace(state_dict=model.state_dict())
+    monkeypatch.setattr(theirs, 'read_checkpoint', lambda path: checkpoint)
     implementation = Implementation('transformers', 'tiny', 'none', 'cpu', official_protocol=True)
-    runner = transformers_runner.TransformersRunner(implementation)
+    runner = theirs.TransformersRunner(implementation)
     model.register_forward_pre_hook(lambda part, given: inputs.append(given[0]))
     rgb = sample_images((120, 160), 1)[0]
     depth_m = runner(rgb)
@@ -103,13 +101,6 @@ def test_the_official_protocol_is_two_padded_passes(monkeypatch):
     assert len(inputs) == 2
     torch.testing.assert_close(inputs[0].flip(-1), inputs[1], atol=1e-4, rtol=0)
     np.testing.assert_allclose(runner(rgb[:, ::-1].copy())[:, ::-1], depth_m, rtol=1e-3)
-
-
-def read_checkpoint_of(model):
-    class Checkpoint:
-        state_dict = model.state_dict()
-
-    return Checkpoint
 
 
 def test_conditioned_weights_have_a_clear_head_varied_depth_and_are_always_the_same(tmp_path):
@@ -154,11 +145,9 @@ RELEASE_5 = (  # some of the names of transformers 5.24
 
 
 def test_release_5_of_transformers_has_other_names_for_the_same_tensors():
-    from zoedepth_ros.benchmark import transformers_runner
-
     config = tiny_config('NK')
-    theirs = to_hugging_face(create_model(config).state_dict(), config)
-    found = {transformers_runner._in_release_5(name) for name in theirs}
-    assert len(found) == len(theirs)
+    names = to_hugging_face(create_model(config).state_dict(), config)
+    found = {_in_release_5(name) for name in names}
+    assert len(found) == len(names)
     assert set(RELEASE_5) <= found
     assert not [n for n in found if n.startswith('backbone.') and '.dense.' in n]

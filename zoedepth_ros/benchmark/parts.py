@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import cast
 
 from zoedepth_ros.benchmark.benchmark_report import Section
@@ -42,13 +41,11 @@ class BenchmarkOptions:
     """Called with a line of progress."""
 
 
-PARTS: Mapping[str, str] = MappingProxyType(
-    {
-        'network': 'zoedepth_ros.benchmark.network_benchmark',
-        'size': 'zoedepth_ros.benchmark.size_benchmark',
-        'node': 'zoedepth_ros.benchmark.node.node_benchmark',
-    }
-)
+PARTS = {
+    'network': 'zoedepth_ros.benchmark.network_benchmark',
+    'size': 'zoedepth_ros.benchmark.size_benchmark',
+    'node': 'zoedepth_ros.benchmark.node.node_benchmark',
+}
 """Part -> the module whose `measure(options)` returns its section; imported when needed."""
 
 ALL = ('network', 'node')

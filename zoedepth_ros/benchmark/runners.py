@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,19 +18,8 @@ from zoedepth_ros.inference.devices import choose_device, choose_precision, floa
 from zoedepth_ros.inference.preprocess import normalise, to_tensor
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.inference.runtimes.exported import ExportedPredictor
-from zoedepth_ros.inference.runtimes.session import Session
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth
-
-
-class Runner(Protocol):
-    """An implementation that is loaded."""
-
-    def facts(self) -> dict[str, str]:
-        """Return what really runs: device, precision, attention and so on."""
-
-    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the depth (H, W) [m] of an image (H, W, 3), in host memory."""
 
 
 class OurRunner:
@@ -77,7 +66,13 @@ class ExportedRunner:
 
     def __init__(self, implementation: Implementation) -> None:
         """Open the file; ValueError and ImportError as the runtimes raise them."""
-        session = _session(implementation)
+        from zoedepth_ros.inference.runtimes import onnx_runtime, openvino_runtime
+
+        runtime = openvino_runtime if implementation.kind == 'openvino' else onnx_runtime
+        path, threads = Path(implementation.weights), torch.get_num_threads()
+        session = runtime.open_session(
+            path, implementation.device, implementation.precision, threads
+        )
         self._predictor = ExportedPredictor(session, f'an exported file ({implementation.kind})')
 
     def facts(self) -> dict[str, str]:
@@ -93,19 +88,7 @@ class ExportedRunner:
         return self._predictor(rgb).depth_m
 
 
-def _session(implementation: Implementation) -> Session:
-    from zoedepth_ros.inference.runtimes import onnx_runtime, openvino_runtime
-
-    runtime = openvino_runtime if implementation.kind == 'openvino' else onnx_runtime
-    return runtime.open_session(
-        Path(implementation.weights),
-        implementation.device,
-        implementation.precision,
-        torch.get_num_threads(),
-    )
-
-
-_loaded: list[Runner] = []  # the implementation of this process
+_loaded: list[Any] = []  # the runner of this process
 
 
 def load(implementation: Implementation) -> None:
@@ -133,8 +116,7 @@ def run(size: Size, count: int, batch: int = 1) -> list[float]:
         start_ns = time.perf_counter_ns()
         if batch == 1:
             runner(rgbs[0])
-        else:
-            assert isinstance(runner, OurRunner)
+        else:  # only ours
             runner.batch(rgbs)
         times_ms.append(1e-6 * (time.perf_counter_ns() - start_ns))
     return times_ms

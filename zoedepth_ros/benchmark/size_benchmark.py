@@ -10,7 +10,6 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zoedepth_ros.benchmark.benchmark_report import Section, Table
 from zoedepth_ros.benchmark.implementations import Implementation, Size
@@ -183,14 +182,9 @@ def fit(
     """
     values = np.asarray(amounts, np.float64)
     table = np.asarray(quantities, np.float64) / values[:, None]  # equal weights
-    factors = _non_negative_factors(table)
-    return tuple(factors), tuple((table @ factors) * values)
-
-
-def _non_negative_factors(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve table @ factors = 1 with factors >= 0: the best of all subsets."""
     count = table.shape[1]
     best, least = np.zeros(count), np.inf
+    # Solve table @ factors = 1 with factors >= 0: the best of all subsets.
     for used in (s for n in range(1, count + 1) for s in combinations(range(count), n)):
         scale = table[:, used].max(axis=0)  # the quantities differ by many orders of magnitude
         if not scale.all():  # a network without attention
@@ -200,4 +194,4 @@ def _non_negative_factors(table: NDArray[np.float64]) -> NDArray[np.float64]:
         if (found >= 0).all() and error < least:
             least, best = error, np.zeros(count)
             best[list(used)] = found
-    return best
+    return tuple(best), tuple((table @ best) * values)

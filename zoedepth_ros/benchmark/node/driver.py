@@ -14,7 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 
 from zoedepth_ros.benchmark.node import known_depth
 from zoedepth_ros.benchmark.node.node_protocol import MeasurementTask
-from zoedepth_ros.benchmark.node.stream import NodeProcess, Stream
+from zoedepth_ros.benchmark.node.stream import Stream
 
 PAUSE_S = 0.01  # between images: a node is still busy after it has published
 FAILED_AFTER = 4  # images lost in a row
@@ -59,7 +59,7 @@ def single_images(
 
 def _times(stream: Stream, key: int) -> dict[str, Any]:
     """Combine the times of one image in both processes."""
-    frame = stream.process.frames[key]
+    frame = stream.frames[key]
     return {
         'overhead_ms': frame.overhead_ms,
         'latency_ms': 1e3 * (stream.latency_s(key) - frame.network_s),
@@ -76,7 +76,7 @@ def stream_at(stream: Stream, rate_hz: float, duration_s: float) -> dict[str, An
     took_s = time.monotonic() - start_s
     stream.wait_for(keys[-1], 0.3)
     arrived = stream.arrived(keys)
-    frames = [stream.process.frames[key] for key in keys if key in stream.process.frames]
+    frames = [stream.frames[key] for key in keys if key in stream.frames]
     cpu_s = frames[-1].cpu_s - frames[0].cpu_s if len(frames) > 1 else math.nan
     return {
         'kind': stream.name,
@@ -84,9 +84,7 @@ def stream_at(stream: Stream, rate_hz: float, duration_s: float) -> dict[str, An
         'sent_hz': (len(keys) - 1) / took_s if took_s > 0.0 else math.nan,
         'sent': len(keys),
         'arrived': len(arrived),
-        'latency_ms': [
-            _times(stream, k)['latency_ms'] for k in arrived if k in stream.process.frames
-        ],
+        'latency_ms': [_times(stream, k)['latency_ms'] for k in arrived if k in stream.frames],
         'cpu_ms': 1e3 * cpu_s / max(1, len(frames) - 1),
     }
 
@@ -120,18 +118,19 @@ def run(task: MeasurementTask) -> dict[str, Any]:
     node = rclpy.create_node('camera')
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    processes = [NodeProcess(kind, folder, task.sizes) for kind in task.kinds]
+    streams: list[Stream] = []
     done = threading.Event()
     spinner = threading.Thread(target=_spin, args=(executor, done))
     try:
-        streams = [Stream(node, process) for process in processes]
+        for kind in task.kinds:
+            streams.append(Stream(node, kind, folder, task.sizes))
         spinner.start()
         for stream in streams:
             stream.set_image(images[task.sizes[0]])
         return _measure(task, streams, images, _failures(streams, task.start_s))
     finally:
-        for process in processes:
-            process.stop()
+        for stream in streams:
+            stream.stop()
         done.set()
         if spinner.is_alive():
             spinner.join()
@@ -176,7 +175,7 @@ def _failures(streams: Sequence[Stream], start_s: float) -> Failures:
     end_s, failures = time.monotonic() + start_s, {}
     for stream in streams:
         while not stream.is_connected():
-            if not stream.process.is_running:
+            if stream.process.poll() is not None:
                 failures[stream.name] = 'the process of the node has ended'
             elif time.monotonic() > end_s:
                 failures[stream.name] = f'the node published no depth within {start_s:g} s'

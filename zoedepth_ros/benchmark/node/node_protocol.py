@@ -10,10 +10,7 @@ from dataclasses import asdict, dataclass
 from zoedepth_ros.benchmark.node.known_depth import Size
 
 OURS, NAIVE = 'ours', 'naive'
-MODULES = {
-    OURS: 'zoedepth_ros.benchmark.node.our_node',
-    NAIVE: 'zoedepth_ros.benchmark.node.naive_node',
-}
+"""Implementations; their modules have these names and '_node'."""
 
 
 @dataclass(frozen=True, slots=True)

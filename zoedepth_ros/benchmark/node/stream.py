@@ -19,101 +19,62 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from zoedepth_ros.benchmark.node.known_depth import Size
-from zoedepth_ros.benchmark.node.node_protocol import MODULES, NodeFrameTimes, NodeKind, stamp_ns
+from zoedepth_ros.benchmark.node.node_protocol import NodeFrameTimes, NodeKind, stamp_ns
 
 FOCAL_PER_WIDTH = 0.8  # of a typical webcam
 
 
-class NodeProcess:
-    """A node under test in its own process; collects the frame times it prints."""
+class Stream:
+    """Send images to a node in its own process and measure when its outputs arrive."""
 
     def __init__(
-        self, kind: NodeKind, folder: Path, sizes: Sequence[Size], program: Sequence[str] = ()
+        self,
+        node: Node,
+        kind: NodeKind,
+        folder: Path,
+        sizes: Sequence[Size],
+        program: Sequence[str] = (),
     ) -> None:
-        """Start it in the environment of this process; folder: of the images of these sizes.
+        """Start the node in the environment of this process; folder: of the images of these sizes.
 
-        program: arguments of Python instead of the module of the kind.
+        node: of this process, spun by another thread.  program: arguments of Python instead of
+        the module of the kind.
         """
-        self.kind = kind
+        self.name = kind.name
         self.frames: dict[int, NodeFrameTimes] = {}
-        """Stamp [ns] -> times of this frame."""
-        self._changed = threading.Condition()
-        ros_args = ['--ros-args', '--log-level', 'error', '-r', f'__ns:=/{kind.name}']
-        for name, value in kind.parameters.items():
-            ros_args += ['-p', f'{name}:={json.dumps(value)}']
-        module = MODULES.get(kind.implementation, kind.implementation)
-        command = [
-            sys.executable,
-            *(program or ('-m', module)),
-            str(folder),
-            json.dumps(list(sizes)),
-            *ros_args,
-        ]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
-
-    @property
-    def is_running(self) -> bool:
-        """Tell whether the process is running."""
-        return self._process.poll() is None
-
-    def wait_for(self, stamp_ns: int, timeout_s: float) -> bool:
-        """Wait for the times of a frame; False after the timeout."""
-        with self._changed:
-            return self._changed.wait_for(lambda: stamp_ns in self.frames, timeout_s)
-
-    def stop(self) -> None:
-        """Stop the process."""
-        if self.is_running:
-            self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join(2.0)
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            frame = NodeFrameTimes.read(line)
-            if frame is not None:
-                with self._changed:
-                    self.frames[frame.stamp_ns] = frame
-                    self._changed.notify_all()
-
-
-class Stream:
-    """Send images to one node and measure when its outputs arrive."""
-
-    def __init__(self, node: Node, process: NodeProcess) -> None:
-        """node: of this process, spun by another thread."""
-        self.process = process
+        """Stamp [ns] -> times of this frame, as the node has printed them."""
         self._sent_s: dict[int, float] = {}  # stamp [ns] -> call of publish
         self._arrived_s: dict[int, float] = {}  # stamp [ns] -> callback of the last output
         self._node, self._changed = node, threading.Condition()
-        namespace = f'/{process.kind.name}'
+        self._message: Any = None
+        self._info: Any = None
+        namespace = f'/{kind.name}'
         self._images = node.create_publisher(Image, f'{namespace}/image', 1)
         self._infos = node.create_publisher(CameraInfo, f'{namespace}/camera_info', 1)
         # every output has a subscriber; the cloud is the last one
-        with_cloud = process.kind.decimation > 0
+        with_cloud = kind.decimation > 0
         on_depth = (lambda msg: None) if with_cloud else self._on_last
         node.create_subscription(Image, f'{namespace}/depth/image', on_depth, 5)
         if with_cloud:
             node.create_subscription(PointCloud2, f'{namespace}/depth/points', self._on_last, 5)
-        self._message: Any = None
-        self._info: Any = None
+        module = f'zoedepth_ros.benchmark.node.{kind.implementation}_node'
+        command = [sys.executable, *(program or ('-m', module)), str(folder), json.dumps(sizes)]
+        command += ['--ros-args', '--log-level', 'error', '-r', f'__ns:={namespace}']
+        for name, value in kind.parameters.items():
+            command += ['-p', f'{name}:={json.dumps(value)}']
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    @property
-    def name(self) -> str:
-        """Name of the kind of node."""
-        return self.process.kind.name
+    def stop(self) -> None:
+        """Stop the process."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(2.0)
 
     def set_image(self, rgb: NDArray[np.uint8]) -> None:
         """Set the image to send, (H, W, 3)."""
@@ -140,13 +101,14 @@ class Stream:
     def wait_for(self, key: int, timeout_s: float) -> bool:
         """Wait for all outputs of an image and for its frame times."""
         with self._changed:
-            arrived = self._changed.wait_for(lambda: key in self._arrived_s, timeout_s)
-        return arrived and self.process.wait_for(key, timeout_s)
+            return self._changed.wait_for(
+                lambda: key in self._arrived_s and key in self.frames, timeout_s
+            )
 
     def is_connected(self) -> bool:
         """Send an image; tell within 0.2 s whether this or an earlier one has become depth."""
         self.wait_for(self.send(), 0.2)
-        return any(key in self.process.frames for key in list(self._arrived_s))
+        return any(key in self.frames for key in list(self._arrived_s))
 
     def arrived(self, keys: Sequence[int]) -> list[int]:
         """Return those images whose last output has arrived."""
@@ -161,3 +123,11 @@ class Stream:
         with self._changed:
             self._arrived_s.setdefault(stamp_ns(msg), now_s)
             self._changed.notify_all()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            frame = NodeFrameTimes.read(line)
+            if frame is not None:
+                with self._changed:
+                    self.frames[frame.stamp_ns] = frame
+                    self._changed.notify_all()
