@@ -63,8 +63,7 @@ def main(models, skies, out):
     settings = RenderSettings(out / 'kinds', models, skies, samples=2, variant=renderer.SLOW)
     assets = load_assets(settings)
     for number, kind in enumerate(KINDS):
-        image = render_image(settings, assets, number, kind)
-        write_rendered(settings.out, f'{number:06d}_{kind}', image)
+        write_rendered(settings.out, render_image(settings, assets, number, kind))
 
 
 if __name__ == '__main__':

@@ -23,6 +23,7 @@ from zoedepth_ros.path_traced.render_set import RenderSettings, missing_images
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+PROGRAM = ROOT / 'scripts' / 'render_path_traced.py'
 LIMIT_S = 1200
 
 
@@ -92,9 +93,8 @@ def test_a_run_goes_on_where_it_was_ended(rendered, library, tmp_path):
         (tmp_path / 'rgb' / f'{name}.png').write_bytes(b'kept')
     (tmp_path / '.000001_bin.abc.part.png').write_bytes(b'unfinished')
     assert missing_images(tmp_path, 3) == [1]
-    program = ROOT / 'scripts' / 'render_path_traced.py'
     options = ('--images', 3, '--samples', 1, '--models', library, '--hdris', skies)
-    code, output, errors = run(program, tmp_path, *options, '--processes', 2)
+    code, output, errors = run(PROGRAM, tmp_path, *options, '--processes', 2)
     assert code == 0, errors
     assert '2 of 3 images exist' in output
     assert missing_images(tmp_path, 3) == []
@@ -105,9 +105,8 @@ def test_a_run_goes_on_where_it_was_ended(rendered, library, tmp_path):
 
 
 def test_interrupts_end_a_run_and_its_processes(rendered, library, tmp_path):
-    program = ROOT / 'scripts' / 'render_path_traced.py'
     options = ('--images', 1000, '--samples', 1, '--models', library, '--hdris', rendered[0])
-    command = [sys.executable, *map(str, (program, tmp_path, *options, '--processes', 2))]
+    command = [sys.executable, *map(str, (PROGRAM, tmp_path, *options, '--processes', 2))]
 
     def interrupt():
         os.killpg(process.pid, signal.SIGINT)
@@ -127,9 +126,8 @@ def test_interrupts_end_a_run_and_its_processes(rendered, library, tmp_path):
 
 
 def test_a_folder_without_hdris_ends_the_run_with_its_name(library, tmp_path):
-    program = ROOT / 'scripts' / 'render_path_traced.py'
     empty = tmp_path / 'empty'
-    code, _, errors = run(program, tmp_path, '--images', 1, '--models', library, '--hdris', empty)
+    code, _, errors = run(PROGRAM, tmp_path, '--images', 1, '--models', library, '--hdris', empty)
     assert code == 2
     assert f'.exr or .exr.js files in {empty}' in errors
 

@@ -37,12 +37,8 @@ class Mesh:
 
     def compact(self) -> Mesh:
         """Return the mesh with half the memory."""
-        return Mesh(
-            self.vertices.astype(np.float32),
-            self.normals.astype(np.float32),
-            self.texcoords.astype(np.float32),
-            self.faces.astype(np.uint32),
-        )
+        numbers = (self.vertices, self.normals, self.texcoords)
+        return Mesh(*(a.astype(np.float32) for a in numbers), self.faces.astype(np.uint32))
 
 
 def unit(vectors: Array) -> Array:

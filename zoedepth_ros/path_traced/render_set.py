@@ -14,17 +14,15 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zoedepth_ros.files import json_text, write_file
-from zoedepth_ros.geometry.intrinsics import Intrinsics
 from zoedepth_ros.media.files import write_image, write_npy
+from zoedepth_ros.media.sample import Sample
 from zoedepth_ros.path_traced import renderer
 from zoedepth_ros.path_traced.assets import SPLITS, Assets
 from zoedepth_ros.path_traced.camera import choose_view
 from zoedepth_ros.path_traced.draws import Draws
 from zoedepth_ros.path_traced.exposure import exposed, is_well_exposed
-from zoedepth_ros.path_traced.meshes import Array
 from zoedepth_ros.path_traced.places import random_scene
 
 ATTEMPTS = 20
@@ -52,34 +50,24 @@ class RenderSettings:
             raise ValueError(f'samples must be 1 or more, got {self.samples}')
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedImage:
-    """sRGB (H, W, 3), depth [m] (H, W) with NaN where nothing is hit, and the camera."""
-
-    kind: str
-    rgb: NDArray[np.uint8]
-    depth_m: Array
-    camera: Intrinsics
-
-
 def render_image(
     settings: RenderSettings, assets: Assets, number: int, kind: str | None = None
-) -> RenderedImage:
+) -> Sample:
     """Render the image with a number, of a kind of places.KINDS or of a random one.
 
-    Raises RuntimeError if no random scene is usable.
+    Its name is its number and its kind.  Raises RuntimeError if no random scene is usable.
     """
     for attempt in range(ATTEMPTS):
         draws = Draws(SPLITS.index(settings.split), number, attempt)
-        image = _attempt(settings, assets, draws, kind)
+        image = _attempt(settings, assets, draws, number, kind)
         if image is not None:
             return image
     raise RuntimeError(f'image {number}: none of {ATTEMPTS} random scenes is usable')
 
 
 def _attempt(
-    settings: RenderSettings, assets: Assets, draws: Draws, kind: str | None
-) -> RenderedImage | None:
+    settings: RenderSettings, assets: Assets, draws: Draws, number: int, kind: str | None
+) -> Sample | None:
     scene, kind, rule = random_scene(draws, assets, kind)
     loaded = renderer.load(scene)
     view = choose_view(scene, rule, draws, lambda view: renderer.depth_of(loaded, view))
@@ -92,7 +80,8 @@ def _attempt(
     rgb = exposed(radiance, draws)
     if not is_well_exposed(rgb):
         return None
-    return RenderedImage(kind, rgb, renderer.depth_of(loaded, view), view.intrinsics)
+    depth_m = renderer.depth_of(loaded, view)
+    return Sample(rgb, depth_m, view.intrinsics, 'indoor', f'{number:06d}_{kind}')
 
 
 def missing_images(out: Path, count: int) -> list[int]:
@@ -133,9 +122,8 @@ def _render_and_write(settings: RenderSettings, number: int) -> str:
     image = render_image(settings, load_assets(settings), number)
     if number % COLLECT_EVERY == 0:
         gc.collect()
-    name = f'{number:06d}_{image.kind}'
-    write_rendered(settings.out, name, image)
-    return name
+    write_rendered(settings.out, image)
+    return image.name
 
 
 @cache
@@ -147,12 +135,14 @@ def load_assets(settings: RenderSettings) -> Assets:
     return Assets(settings.models, skies, settings.split)
 
 
-def write_rendered(out: Path, name: str, image: RenderedImage) -> None:
+def write_rendered(out: Path, image: Sample) -> None:
     """Write the three files of an image, each completely or not at all."""
+    name, camera = image.name, image.camera
+    assert camera is not None
     for folder in ('rgb', 'depth', 'camera'):
         (out / folder).mkdir(parents=True, exist_ok=True)
     write_npy(out / 'depth' / f'{name}.npy', image.depth_m)
-    write_file(out / 'camera' / f'{name}.json', json_text(asdict(image.camera)))
+    write_file(out / 'camera' / f'{name}.json', json_text(asdict(camera)))
     # An interrupted write leaves a file that must not be in the folder of the images.
     write_image(out / f'{name}.png', image.rgb[..., ::-1])
     (out / f'{name}.png').replace(out / 'rgb' / f'{name}.png')

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,19 +40,12 @@ def kernel_folder() -> Path | None:
 _FOLDER = kernel_folder()
 
 
-@contextmanager
-def _caching_there() -> Iterator[None]:
-    """Set numba's cache folder while a kernel is declared."""
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_FOLDER)
-    try:
-        yield
-    finally:
-        numba.config.CACHE_DIR = before
-
-
 def kernel(function: F) -> F:
     """Compile a function on its first call, without the GIL, and cache it on disk."""
     if _FOLDER is None:
         return numba.njit(**_OPTIONS)(function)
-    with _caching_there():
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_FOLDER)  # read while declaring
+    try:
         return numba.njit(cache=True, **_OPTIONS)(function)
+    finally:
+        numba.config.CACHE_DIR = before

@@ -183,13 +183,10 @@ def plan_door(dice: Dice) -> TrajectoryPlan:
     """Plan a trajectory out of a house and back."""
     home = build_home(dice)
     face = abs(home.corner[0]) - WALL_M / 2
-
-    def inside(x: float, y: float) -> bool:
-        return home.side * x > face
-
     return TrajectoryPlan(
-        home.world, door_path(home, dice), KERB_M + dice.between(0.9, 1.6), inside
-    )
+        home.world, door_path(home, dice), KERB_M + dice.between(0.9, 1.6),
+        lambda x, y: home.side * x > face,
+    )  # fmt: skip
 
 
 PLANS: dict[str, Callable[[Dice], TrajectoryPlan]] = {
