@@ -14,7 +14,7 @@ pytest.importorskip('rclpy')
 
 import bags
 from builtin_interfaces.msg import Time
-from cloud_messages import cloud_message, make
+from cloud_messages import cloud_message, depth_message
 from mcap.reader import make_reader
 from rclpy.serialization import deserialize_message
 from ros_harness import Peer, image_message, rgb_image, wait_until
@@ -27,8 +27,6 @@ from zoedepth_ros.msg import Domain, Status
 
 from zoedepth_ros.bags import errors
 from zoedepth_ros.demo.bag_recorder import BagRecorder
-from zoedepth_ros.geometry.filters import write_depth
-from zoedepth_ros.pipeline.outputs import ImageWriter
 from zoedepth_ros.viewing.moments import recording_frames
 
 MESSAGES = Path(__file__).parents[2] / 'msg'
@@ -61,10 +59,8 @@ class Sender:
         stamp = Time(sec=self.start_s + number // 10, nanosec=number % 10 * 10**8)
         header = peer.send(lambda peer: self._image(stamp))
         depth_m = np.tile(np.linspace(1.0 + number, 5.0, 64, dtype=np.float32), (48, 1))
-        writer = ImageWriter(make, '32FC1')
-        write_depth(depth_m, writer.pixels(48, 64), min_m=0.1, max_m=0.0)
-        self.publish('/depth/image', writer.message(header))
-        self.publish('/ground_truth/depth', writer.message(header))
+        for topic in ('/depth/image', '/ground_truth/depth'):
+            self.publish(topic, depth_message(header, depth_m))
         rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
         cloud = cloud_message(header, depth_m, rays, rgb)
         self.publish('/depth/points', cloud)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from cloud_messages import cloud_message, make
+from cloud_messages import cloud_message, depth_message
 from ros_harness import Peer, wait_until
 
 pytest.importorskip('rclpy')
@@ -19,9 +19,7 @@ from std_msgs.msg import Header
 from zoedepth_ros.msg import Domain, Status
 
 from zoedepth_ros.demo import stream_recorder as recorder
-from zoedepth_ros.geometry.filters import write_depth
 from zoedepth_ros.media.color import EDGE
-from zoedepth_ros.pipeline.outputs import ImageWriter
 from zoedepth_ros.ros.spin import Finished
 
 
@@ -42,17 +40,11 @@ def record(ros, tmp_path):
 DEPTH_M = np.tile(np.linspace(1.0, 5.0, 64, dtype=np.float32), (48, 1))
 
 
-def depth_message(header: Header, factor: float = 1.0) -> Image:
-    writer = ImageWriter(make, '32FC1')
-    write_depth(np.float32(factor) * DEPTH_M, writer.pixels(48, 64), min_m=0.1, max_m=0.0)
-    return writer.message(header)
-
-
 def publish_outputs(peer: Peer) -> None:
     """Publish one image and what a node makes of it, all with one stamp."""
     header = peer.send()
-    peer.publish('/depth/image', depth_message(header))
-    peer.publish('/depth/uncertainty', depth_message(header, 0.25))
+    peer.publish('/depth/image', depth_message(header, DEPTH_M))
+    peer.publish('/depth/uncertainty', depth_message(header, DEPTH_M / 4))
     rgb, rays = np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64, 2), np.float32)
     cloud_msg = cloud_message(header, DEPTH_M, rays, rgb)
     peer.publish('/depth/points', cloud_msg)
@@ -118,10 +110,10 @@ def test_a_frame_that_is_cut_off_at_the_end_does_not_replace_a_complete_one(
         image = Image(header=header, height=48, width=64, encoding='rgb8', step=192)
         image.data = rgb.tobytes()
         node._on_message('image', image)
-        node._on_message('depth/image', depth_message(header, second))
+        node._on_message('depth/image', depth_message(header, second * DEPTH_M))
         node._on_message('depth/points', cloud_msg)
         if second == 1:
-            node._on_message('depth/uncertainty', depth_message(header, 0.25))
+            node._on_message('depth/uncertainty', depth_message(header, DEPTH_M / 4))
             node._on_message('depth/points/cliffs', cloud_msg)
         now_s[0] += 1.0
     node.write()
@@ -164,7 +156,7 @@ def test_without_points_the_recording_fails_with_a_reason(record, peer, tmp_path
     tool = record(duration=0.5)
 
     def has_ended():
-        peer.publish('/depth/image', depth_message(Header(stamp=peer.now())))
+        peer.publish('/depth/image', depth_message(Header(stamp=peer.now()), DEPTH_M))
         return tool.process.poll() is not None
 
     wait_until(has_ended, lambda: tool.log, period_s=0.1)

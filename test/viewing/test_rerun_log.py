@@ -40,7 +40,7 @@ def written(path, frames, predictor=None, **values):
 
 def read(path):
     found = {}
-    for chunk in chunks(path):
+    for chunk in RrdReader(path).stream():
         batch = chunk.to_record_batch()
         entity = str(chunk.entity_path).strip('/')
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -48,10 +48,6 @@ def read(path):
                 values = found.setdefault(entity, {}).setdefault(name.split(':')[-1], [])
                 values += [value for value in column.to_pylist() if value is not None]
     return found
-
-
-def chunks(path):
-    return list(RrdReader(path).stream())
 
 
 def floats(entity):

@@ -23,7 +23,7 @@ from zoedepth_ros.messages import types
 from zoedepth_ros.messages.camera import CameraTracker
 from zoedepth_ros.messages.image_order import LATE
 from zoedepth_ros.messages.images import depth_from_image
-from zoedepth_ros.pipeline.outputs import DEPTH, DOMAIN
+from zoedepth_ros.pipeline.outputs import DEPTH, DOMAIN, UNCERTAINTY
 from zoedepth_ros.viewing.frame import ViewFrame, model_text, noted_camera
 
 DEFAULT_DEPTH_TOPIC = f'/{DEPTH}'
@@ -103,7 +103,7 @@ def recording_frames(
     )
     from zoedepth_ros.bags.look_ahead import first_info, look_ahead
     from zoedepth_ros.bags.recording import open_recording
-    from zoedepth_ros.bags.topics import find_inputs, topic_of
+    from zoedepth_ros.bags.topics import find_inputs
 
     damage = Damage(recover=recover)
     recording = open_recording(path, damage)
@@ -116,10 +116,9 @@ def recording_frames(
         encodings=recording.encodings,
         bits=bits,
     )
-    domain_topic = topic_of(DOMAIN, depth_topic)
     depth_topic = depth_topic if summary.counts.get(depth_topic) else ''
     begin(depth_topic)
-    shown = _Shown(inputs, depth_topic, domain_topic, rectified, bits, note)
+    shown = _Shown(inputs, depth_topic, rectified, bits, note)
     wanted = depth_topic or inputs.image
     for message in first_info(recording, summary, inputs.camera_info):
         shown.take_info(message)
@@ -145,21 +144,21 @@ class _Shown:
         self,
         inputs: Any,
         depth_topic: str,
-        domain_topic: str,
         rectified: str,
         bits: int,
         note: Callable[[str], None],
     ) -> None:
         from zoedepth_ros.bags.cdr import make
         from zoedepth_ros.bags.prepared_images import TopicImages
+        from zoedepth_ros.bags.topics import topic_of
 
         self.about = ''
         """Origin of the depth, if it is not shown yet."""
         self.network_width = 0
         """Width of the input of the network that made the depth [px]; 0 where it is unknown."""
         self._inputs, self._depth_topic = inputs, depth_topic
-        self._domain_topic = domain_topic
-        self._uncertainty_topic = f'{depth_topic.rpartition("/")[0]}/uncertainty'
+        self._domain_topic = topic_of(DOMAIN, depth_topic)
+        self._uncertainty_topic = topic_of(UNCERTAINTY, depth_topic)
         self._tracker = CameraTracker(inputs.image, partial(make, types.CAMERA_INFO))
         self._rectified = rectified
         self._images, self._note = TopicImages(inputs, bits), note
@@ -206,9 +205,8 @@ class _Shown:
         for text in self._images.assumptions.values():
             self._note(text)
         if not self._depth_topic:
-            yield ViewFrame(
-                message.channel.topic, time_s, rgb, camera=self._camera(rgb, image.header)
-            )
+            camera = self._camera(rgb, image.header)
+            yield ViewFrame(message.channel.topic, time_s, rgb, camera=camera)
             return
         self._waiting[_stamp(image)] = rgb
         if len(self._waiting) > _IMAGES_WAITING:
@@ -220,11 +218,14 @@ class _Shown:
         if rgb is not None and rgb.shape[:2] != depth_m.shape:
             rgb = cv2.resize(rgb, depth_m.shape[::-1], interpolation=cv2.INTER_AREA)
         about, self.about = self.about, ''
-        camera = self._camera(depth_m, depth.header)
-        topic = message.channel.topic
-        width = self.network_width
         return ViewFrame(
-            topic, time_s, rgb, depth_m, camera=camera, about=about, network_width=width
+            message.channel.topic,
+            time_s,
+            rgb,
+            depth_m,
+            camera=self._camera(depth_m, depth.header),
+            about=about,
+            network_width=self.network_width,
         )
 
     def _camera(self, image: NDArray[Any], header: Any) -> CameraModel | None:
