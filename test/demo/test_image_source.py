@@ -160,6 +160,7 @@ def test_the_end_of_the_images_is_a_clean_shutdown(run, red):
         ({'source': ['', 'a.png']}, "got ['', 'a.png']"),
         ({'source': 'photographs', 'rate': 10}, 'rate'),
         ({'source': 'photographs', 'camera_info_file': '/nowhere.yaml'}, '/nowhere.yaml'),
+        ({'source': 'photographs', 'camera_info_file': '~nowhere/a'}, 'home folder for ~'),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_exit_code_1(run, parameters, complaint):

@@ -188,6 +188,13 @@ def test_without_depth_the_recording_gives_up(record, tmp_path):
     assert report['result'] == 'missing: depth/image, depth/points'
 
 
+def test_a_parameter_of_another_type_is_one_line_and_exit_code_1(record):
+    tool = record(duration=20)
+    assert tool.wait() == 1
+    assert len(tool.lines) == 1
+    assert 'duration' in tool.log
+
+
 @pytest.fixture
 def subscribe_as(monkeypatch):
     """Return a function that makes the callback of a distribution, and its calls."""

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
@@ -72,7 +73,7 @@ class StreamRecorder(Node):
     """
 
     def __init__(self, **node_options: Any) -> None:
-        """Subscribe to all topics; raises OSError if the folder cannot be made."""
+        """Subscribe to all topics; raises ParameterException, OSError if no folder can be made."""
         super().__init__(NODE_NAME, **node_options)
         self._folder = Path(self.declare_parameter('output', 'out/demo').value)
         self._duration_s = float(self.declare_parameter('duration', 20.0).value)
@@ -301,4 +302,4 @@ def subscribe_raw(
 
 def main() -> NoReturn:
     """Run the node and exit with its code."""
-    end(run_node(StreamRecorder, name=NODE_NAME, errors=(OSError,)))
+    end(run_node(StreamRecorder, name=NODE_NAME, errors=(ParameterException, OSError)))

@@ -30,7 +30,10 @@ _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 def read_chosen_calibration(text: str) -> CalibrationFields:
     """Read `FILE`, or `FILE:CAMERA` of a file with several cameras; as `read_calibration`."""
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise CameraError(f'there is no home folder for ~ in {text}') from None
     if path.exists() or ':' not in text:
         return read_calibration(path)
     name, _, camera = text.rpartition(':')
