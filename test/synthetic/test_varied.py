@@ -97,3 +97,16 @@ def test_a_bonnet_lies_below_the_camera_within_three_metres_and_hides_nothing_ab
         assert (rows > camera.cy_px).all()
         assert (after_m[changed] < 3.0).all()
     assert seen > 4
+
+
+def test_the_ground_beside_a_way_is_as_deep_as_height_over_slope():
+    camera = Intrinsics.from_hfov(65, 49, math.radians(65))
+    met = 0
+    for seed in range(24):
+        world, pose = random_track(Dice(f'track {seed}'))
+        _, depth_m = render(world, camera, pose, ImageEffects())
+        right, down, forward = pose.to_world().T
+        ray = forward + (48 - camera.cy_px) / camera.fy_px * down  # the middle of the last row
+        ray = ray + (32 - camera.cx_px) / camera.fx_px * right
+        met += depth_m[48, 32] == pytest.approx(pose.z_m / -ray[2], rel=0.03)
+    assert met > 0.7 * 24, 'elsewhere a bush or a car stands before it'

@@ -38,7 +38,8 @@ class Mesh:
     def compact(self) -> Mesh:
         """Return the mesh with half the memory."""
         numbers = (self.vertices, self.normals, self.texcoords)
-        return Mesh(*(a.astype(np.float32) for a in numbers), self.faces.astype(np.uint32))
+        vertices, normals, texcoords = (array.astype(np.float32) for array in numbers)
+        return Mesh(vertices, normals, texcoords, self.faces.astype(np.uint32))
 
 
 def unit(vectors: Array) -> Array:
