@@ -111,7 +111,10 @@ NETWORK = frozenset({
 })  # fmt: skip
 # libraries -> the folders or modules that alone may import them
 ONLY = {
-    ROS: ('ros', 'demo', 'viewing.live_images', 'benchmark.node'),
+    ROS: (
+        *('ros', 'demo', 'viewing.live_images', 'benchmark.node'),
+        'messages.images',  # cv_bridge
+    ),
     NETWORK: ('weights.fetch', 'weights.download'),
     frozenset({'socket'}): ('weights', 'viewing.viewer', 'environment'),
     frozenset({'huggingface_hub'}): ('weights',),

@@ -2,6 +2,8 @@
 
 import array
 import struct
+import sys
+import types
 
 import cv2
 import numpy as np
@@ -9,13 +11,31 @@ import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
 from zoedepth_ros.media.files import ImageFileError, read_image, read_stored_image
-from zoedepth_ros.messages.images import DEPTH_ENCODINGS, ENCODINGS, ConversionError, ImageReader
+from zoedepth_ros.messages.images import (
+    DEPTH_ENCODINGS,
+    ENCODINGS,
+    ConversionError,
+    ImageReader,
+    best_converter,
+    convert_with_cv_bridge,
+    convert_with_opencv,
+)
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
-def rgb_of(msg, bits=0):
-    return ImageReader().rgb(msg, bits)
+def rgb_of(msg, convert=None, bits=0):
+    return ImageReader(convert=convert).rgb(msg, bits)
+
+
+@pytest.fixture(params=['opencv', 'cv_bridge'])
+def convert(request):
+    if request.param == 'opencv':
+        return convert_with_opencv
+    pytest.importorskip('cv_bridge')
+    if best_converter() is not convert_with_cv_bridge:
+        pytest.skip('cv_bridge is installed and does not work')
+    return convert_with_cv_bridge
 
 
 def message(encoding, height, width, rows, *, step=None, big_endian=False):
@@ -39,10 +59,10 @@ def message(encoding, height, width, rows, *, step=None, big_endian=False):
         ('8UC4', (30, 20, 10, 77)),
     ],
 )
-def test_colours_come_out_as_red_green_blue_with_and_without_padding(encoding, pixel):
+def test_colours_come_out_as_red_green_blue_with_and_without_padding(convert, encoding, pixel):
     row = bytes(pixel) * 2 + bytes([0] * len(pixel))
     for step in (len(row), len(row) + 5):
-        rgb = rgb_of(message(encoding, 2, 3, [row, row], step=step))
+        rgb = rgb_of(message(encoding, 2, 3, [row, row], step=step), convert)
         assert rgb.dtype == np.uint8
         assert rgb.tolist() == [[[10, 20, 30], [10, 20, 30], [0, 0, 0]]] * 2
 
@@ -70,17 +90,17 @@ def test_rows_with_the_bytes_of_another_encoding_are_reported(encoding, width, s
 
 
 @pytest.mark.parametrize('encoding', ['mono8', '8UC1'])
-def test_grey_becomes_three_equal_channels(encoding):
-    rgb = rgb_of(message(encoding, 1, 3, [bytes([0, 100, 255])], step=8))
+def test_grey_becomes_three_equal_channels(convert, encoding):
+    rgb = rgb_of(message(encoding, 1, 3, [bytes([0, 100, 255])], step=8), convert)
     assert rgb.tolist() == [[[0] * 3, [100] * 3, [255] * 3]]
 
 
 @pytest.mark.parametrize('big_endian', [False, True])
-def test_sixteen_bit_grey_is_scaled_in_either_byte_order(big_endian):
+def test_sixteen_bit_grey_is_scaled_in_either_byte_order(convert, big_endian):
     order = 'big' if big_endian else 'little'
     row = b''.join(v.to_bytes(2, order) for v in (0, 0x1234, 65535))
     msg = message('mono16', 1, 3, [row], step=7, big_endian=big_endian)
-    assert rgb_of(msg)[0, :, 0].tolist() == [0, 18, 255]  # 4660 * 255 / 65535
+    assert rgb_of(msg, convert)[0, :, 0].tolist() == [0, 18, 255]  # 4660 * 255 / 65535
 
 
 @pytest.mark.parametrize(
@@ -95,32 +115,32 @@ def test_sixteen_bit_grey_is_scaled_in_either_byte_order(big_endian):
     ],
 )
 @pytest.mark.parametrize('big_endian', [False, True])
-def test_sixteen_bit_colour_is_scaled_in_either_byte_order(encoding, pixel, big_endian):
+def test_sixteen_bit_colour_is_scaled_in_either_byte_order(convert, encoding, pixel, big_endian):
     # 257 v is exactly v in 8 bits; 3 more is not seen, unless the bytes are swapped
     row = b''.join((v * 257 + 3).to_bytes(2, 'big' if big_endian else 'little') for v in pixel)
     msg = message(encoding, 1, 1, [row], big_endian=big_endian)
-    assert rgb_of(msg, bits=16).tolist() == [[[10, 20, 30]]]
+    assert rgb_of(msg, convert, bits=16).tolist() == [[[10, 20, 30]]]
 
 
 @pytest.mark.parametrize('bits', [8, 16])
 @pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
 @pytest.mark.parametrize(('letter', 'color'), [('r', RED), ('g', GREEN), ('b', BLUE)])
-def test_a_bayer_mosaic_of_one_colour_is_that_colour(pattern, bits, letter, color):
+def test_a_bayer_mosaic_of_one_colour_is_that_colour(convert, pattern, bits, letter, color):
     """The letters of an encoding's name are the pixels of its upper left block, row by row."""
     block = np.array([[c == letter for c in pattern[:2]], [c == letter for c in pattern[2:]]])
     mosaic = np.tile(block, (4, 4)) * (255 if bits == 8 else 65535)
     rows = [row.tobytes() for row in mosaic.astype(np.uint8 if bits == 8 else '<u2')]
-    rgb = rgb_of(message(f'bayer_{pattern}{bits}', 8, 8, rows))
+    rgb = rgb_of(message(f'bayer_{pattern}{bits}', 8, 8, rows), convert)
     assert rgb.shape == (8, 8, 3)
     assert rgb[2:6, 2:6].reshape(-1, 3).tolist() == [list(color)] * 16
 
 
 @pytest.mark.parametrize('encoding', ['yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv'])
-def test_yuv_422_follows_bt601(encoding):
+def test_yuv_422_follows_bt601(convert, encoding):
     y, u, v = 120, 90, 170
     pair = (y, u, y, v) if encoding in ('yuv422_yuy2', 'yuyv') else (u, y, v, y)
     rows = [bytes(pair) * 2] * 2
-    rgb = rgb_of(message(encoding, 2, 4, rows, step=11))
+    rgb = rgb_of(message(encoding, 2, 4, rows, step=11), convert)
     base = 1.164 * (y - 16)
     expected = (base + 1.596 * (v - 128), base - 0.813 * (v - 128) - 0.391 * (u - 128))
     assert rgb.shape == (2, 4, 3)
@@ -128,11 +148,11 @@ def test_yuv_422_follows_bt601(encoding):
     np.testing.assert_allclose(rgb[..., 2], base + 2.018 * (u - 128), atol=1.5)
 
 
-def test_every_encoding_of_the_table_can_be_converted():
+def test_every_encoding_of_the_table_can_be_converted(convert):
     for name, encoding in ENCODINGS.items():
         row_bytes = 8 * encoding.channels * encoding.bits // 8
         rows = [bytes(row_bytes)] * (12 if encoding.is_420 else 8)
-        rgb = rgb_of(message(name, 8, 8, rows))
+        rgb = rgb_of(message(name, 8, 8, rows), convert)
         assert (rgb.shape, rgb.dtype) == ((8, 8, 3), np.uint8), name
 
 
@@ -153,12 +173,12 @@ def test_every_encoding_of_the_table_can_be_converted():
         ({'encoding': 'nv12'}, 'wrong data length', 'step x 3'),
     ],
 )
-def test_a_message_that_is_no_image_is_refused_by_name(change, reason, words):
+def test_a_message_that_is_no_image_is_refused_by_name(convert, change, reason, words):
     msg = message('rgb8', 2, 3, [bytes(9), bytes(9)])
     for field, value in change.items():
         setattr(msg, field, value)
     with pytest.raises(ConversionError, match=words) as caught:
-        rgb_of(msg)
+        rgb_of(msg, convert)
     assert caught.value.reason == reason
 
 
@@ -302,19 +322,19 @@ FLAT = (200, 100, 20)
 @pytest.mark.parametrize('size', [(9, 12), (8, 11), (9, 11), (3, 3)])
 @pytest.mark.parametrize('bits', [8, 16])
 @pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
-def test_a_bayer_mosaic_may_have_odd_sides(pattern, bits, size):
+def test_a_bayer_mosaic_may_have_odd_sides(convert, pattern, bits, size):
     kind = np.uint8 if bits == 8 else np.uint16
     rgb = np.full((*size, 3), FLAT, kind) * kind(1 if bits == 8 else 257)
     mosaic = bayer(rgb, pattern).astype('<u2' if bits == 16 else np.uint8)
     msg = message(f'bayer_{pattern}{bits}', *size, [row.tobytes() for row in mosaic])
-    back = rgb_of(msg, bits=16)
+    back = rgb_of(msg, convert, bits=16)
     assert back.shape == (*size, 3)
     assert back.reshape(-1, 3).tolist() == [list(FLAT)] * (size[0] * size[1])
 
 
 @pytest.mark.parametrize('size', [(3, 4), (4, 5), (3, 5), (2, 3), (5, 2)])
 @pytest.mark.parametrize('encoding', ['uyvy', 'yuyv'])
-def test_yuv_422_may_have_odd_sides(encoding, size):
+def test_yuv_422_may_have_odd_sides(convert, encoding, size):
     height, width = size
     rng = np.random.default_rng(1)
     luma = rng.integers(60, 180, size)
@@ -328,7 +348,7 @@ def test_yuv_422_may_have_odd_sides(encoding, size):
         if encoding == 'uyvy':
             pairs = [(color, light) for light, color in pairs]
         rows.append(bytes(int(number) for pair in pairs for number in pair))
-    rgb = rgb_of(message(encoding, *size, rows)).astype(float)
+    rgb = rgb_of(message(encoding, *size, rows), convert).astype(float)
     base = 1.164 * (luma - 16.0)
     u, v = (np.repeat(plane, 2, axis=1)[:, :width] - 128.0 for plane in (u, v))
     expected = np.stack(
@@ -339,13 +359,13 @@ def test_yuv_422_may_have_odd_sides(encoding, size):
 
 @pytest.mark.parametrize('size', [(4, 4), (5, 4), (4, 5), (5, 5), (1, 1)])
 @pytest.mark.parametrize(('encoding', 'pair'), [('nv12', (90, 170)), ('nv21', (170, 90))])
-def test_planar_yuv_420_follows_bt601_and_may_have_odd_sides(encoding, pair, size):
+def test_planar_yuv_420_follows_bt601_and_may_have_odd_sides(convert, encoding, pair, size):
     height, width = size
     columns = width + width % 2
     rows = [bytes([120] * width)] * height
     rows += [bytes(pair) * (columns // 2)] * ((height + 1) // 2)
     for step in (columns, columns + 2):
-        rgb = rgb_of(message(encoding, *size, rows, step=step))
+        rgb = rgb_of(message(encoding, *size, rows, step=step), convert)
         assert rgb.shape == (*size, 3)
         np.testing.assert_allclose(rgb[..., 0], 1.164 * 104 + 1.596 * 42, atol=1.5)
         np.testing.assert_allclose(rgb[..., 2], 1.164 * 104 - 2.018 * 38, atol=1.5)
@@ -486,6 +506,59 @@ def test_configured_bits_are_taken_and_what_exceeds_them_is_reported():
     assert reader.bits.text.endswith('12 significant bits: as configured')
     assert reader.rgb(msg, bits=9)[0, :, 0].tolist() == [255, 255]
     assert 'larger values' in reader.bits.text
+
+
+class Bridge(types.ModuleType):
+    """Stand in for cv_bridge: what imgmsg_to_cv2 documents, for bgr8 and rgb8 only."""
+
+    class CvBridgeError(TypeError):
+        pass
+
+    def __init__(self, broken: bool = False):
+        super().__init__('cv_bridge')
+        self.requested = []
+        bridge = self
+
+        class CvBridge:
+            def imgmsg_to_cv2(self, msg, desired_encoding):
+                if broken:
+                    raise ImportError('numpy.core.multiarray failed to import')
+                if msg.encoding not in ('bgr8', 'rgb8'):
+                    raise Bridge.CvBridgeError(f'[{msg.encoding}] is not a color format')
+                bridge.requested.append((msg.encoding, desired_encoding, msg.step, len(msg.data)))
+                pixels = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.width, 3)
+                return pixels[..., ::-1] if msg.encoding == 'bgr8' else pixels
+
+        self.CvBridge = CvBridge
+
+
+@pytest.fixture
+def unknown_best():
+    best_converter.cache_clear()
+    yield
+    best_converter.cache_clear()
+
+
+def test_cv_bridge_is_used_where_it_works(monkeypatch, unknown_best):
+    bridge = Bridge()
+    monkeypatch.setitem(sys.modules, 'cv_bridge', bridge)
+    rgb = rgb_of(message('8UC3', 1, 2, [bytes([3, 2, 1] * 2)], step=10))
+    assert rgb.tolist() == [[[1, 2, 3]] * 2]
+    assert bridge.requested[-1] == ('bgr8', 'rgb8', 6, 6)
+    assert best_converter() is convert_with_cv_bridge
+
+
+def test_a_broken_cv_bridge_is_not_used(monkeypatch, unknown_best):
+    monkeypatch.setitem(sys.modules, 'cv_bridge', Bridge(broken=True))
+    rgb = rgb_of(message('bgr8', 1, 1, [bytes([3, 2, 1])]))
+    assert rgb.tolist() == [[[1, 2, 3]]]
+    assert best_converter() is convert_with_opencv
+
+
+def test_what_cv_bridge_refuses_is_a_conversion_error(monkeypatch, unknown_best):
+    monkeypatch.setitem(sys.modules, 'cv_bridge', Bridge())
+    with pytest.raises(ConversionError, match='not a color format'):
+        rgb_of(message('mono8', 1, 1, [b'a']))
 
 
 @pytest.mark.parametrize('side', [9_000, 20_000])

@@ -18,7 +18,7 @@ from zoedepth_ros.bags.topics import InputTopics
 from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.messages.camera import UNUSABLE, CalibratedCamera, CameraTracker, CameraUnknown
 from zoedepth_ros.messages.image_order import LATE, OUT_OF_ORDER, ImageOrder
-from zoedepth_ros.messages.images import ConversionError, ImageReader
+from zoedepth_ros.messages.images import ConversionError, ImageReader, convert_with_opencv
 from zoedepth_ros.messages.transforms import TransformTree
 from zoedepth_ros.messages.types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF_MESSAGE
 from zoedepth_ros.pipeline.outputs import POINTS
@@ -193,7 +193,7 @@ class TopicImages:
     def __init__(self, inputs: InputTopics, bits: int = 0) -> None:
         """bits: the node's camera.bits."""
         self._bits = bits
-        self._reader = ImageReader(inputs.image)
+        self._reader = ImageReader(inputs.image, convert_with_opencv)
         self._order = ImageOrder()
 
     @property

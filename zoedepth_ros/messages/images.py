@@ -1,13 +1,17 @@
 """From Image and CompressedImage messages to RGB images and depth; knows no node.
 
-OpenCV converts the colours, not cv_bridge: cv_bridge calls the same functions after two more
-copies, and its wheels and numpy 2 do not go together (ros-perception/vision_opencv#535).
+cv_bridge does the colours where it is installed and works, OpenCV directly otherwise: the wheels
+of cv_bridge's compiled half and numpy 2 do not go together (ros-perception/vision_opencv#535).
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -21,6 +25,7 @@ from zoedepth_ros.media.files import DepthFileError, ImageFileError, decode_imag
 from zoedepth_ros.media.image_header import image_size, pnm_white
 
 Rgb = NDArray[np.uint8]
+ColorConverter = Callable[[NDArray[Any], str], Rgb]
 
 DEPTH_ENCODINGS = ('16UC1', '16SC1', '32FC1', '64FC1')
 """What depth comes in (REP 118), and no camera's image."""
@@ -83,32 +88,42 @@ class Encoding:
     least_side: int = 1
     """Columns and rows that OpenCV needs at least [px]."""
 
+    bridge_name: str = ''
+    """What cv_bridge calls it; empty when OpenCV converts it directly."""
+
+
+def _bayer(code: int, name: str) -> dict[str, Encoding]:
+    return {
+        f'{name}8': Encoding(1, code, least_side=3, bridge_name=f'{name}8'),
+        f'{name}16': Encoding(1, code, bits=16, least_side=3),
+    }
+
 
 _UYVY = Encoding(2, cv2.COLOR_YUV2RGB_UYVY, pair=(-4, -1), least_side=2)
 _YUYV = Encoding(2, cv2.COLOR_YUV2RGB_YUY2, pair=(-2, -3), least_side=2)
 
 # OpenCV names a Bayer pattern by its second row's second and third pixel, ROS by the first two of
 # both rows: bayer_rggb is BayerBG.
-_WITH_8_OR_16_BITS = (
-    ('rgb{}', 3, None),
-    ('bgr{}', 3, cv2.COLOR_BGR2RGB),
-    ('rgba{}', 4, cv2.COLOR_RGBA2RGB),
-    ('bgra{}', 4, cv2.COLOR_BGRA2RGB),
-    ('mono{}', 1, cv2.COLOR_GRAY2RGB),
-    ('{}UC3', 3, cv2.COLOR_BGR2RGB),
-    ('{}UC4', 4, cv2.COLOR_BGRA2RGB),
-    ('bayer_rggb{}', 1, cv2.COLOR_BayerBG2RGB),
-    ('bayer_bggr{}', 1, cv2.COLOR_BayerRG2RGB),
-    ('bayer_gbrg{}', 1, cv2.COLOR_BayerGR2RGB),
-    ('bayer_grbg{}', 1, cv2.COLOR_BayerGB2RGB),
-)
 ENCODINGS: dict[str, Encoding] = {
-    **{
-        name.format(bits): Encoding(channels, code, bits, least_side=3 if 'bayer' in name else 1)
-        for name, channels, code in _WITH_8_OR_16_BITS
-        for bits in (8, 16)
-    },
-    '8UC1': Encoding(1, cv2.COLOR_GRAY2RGB),
+    'rgb8': Encoding(3, None, bridge_name='rgb8'),
+    'bgr8': Encoding(3, cv2.COLOR_BGR2RGB, bridge_name='bgr8'),
+    'rgba8': Encoding(4, cv2.COLOR_RGBA2RGB, bridge_name='rgba8'),
+    'bgra8': Encoding(4, cv2.COLOR_BGRA2RGB, bridge_name='bgra8'),
+    'mono8': Encoding(1, cv2.COLOR_GRAY2RGB, bridge_name='mono8'),
+    'rgb16': Encoding(3, None, bits=16),
+    'bgr16': Encoding(3, cv2.COLOR_BGR2RGB, bits=16),
+    'rgba16': Encoding(4, cv2.COLOR_RGBA2RGB, bits=16),
+    'bgra16': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16),
+    'mono16': Encoding(1, cv2.COLOR_GRAY2RGB, bits=16),
+    '8UC1': Encoding(1, cv2.COLOR_GRAY2RGB, bridge_name='mono8'),
+    '8UC3': Encoding(3, cv2.COLOR_BGR2RGB, bridge_name='bgr8'),
+    '8UC4': Encoding(4, cv2.COLOR_BGRA2RGB, bridge_name='bgra8'),
+    '16UC3': Encoding(3, cv2.COLOR_BGR2RGB, bits=16),
+    '16UC4': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16),
+    **_bayer(cv2.COLOR_BayerBG2RGB, 'bayer_rggb'),
+    **_bayer(cv2.COLOR_BayerRG2RGB, 'bayer_bggr'),
+    **_bayer(cv2.COLOR_BayerGR2RGB, 'bayer_gbrg'),
+    **_bayer(cv2.COLOR_BayerGB2RGB, 'bayer_grbg'),
     'yuv422': _UYVY,
     'uyvy': _UYVY,
     'yuv422_yuy2': _YUYV,
@@ -121,9 +136,12 @@ ENCODINGS: dict[str, Encoding] = {
 class ImageReader:
     """Convert the Image or CompressedImage messages of one camera to RGB."""
 
-    def __init__(self, topic: str = '') -> None:
-        """topic: its words may say that images of one channel are depth."""
-        self.topic = topic
+    def __init__(self, topic: str = '', convert: ColorConverter | None = None) -> None:
+        """topic: its words may say that images of one channel are depth.
+
+        convert: how colours are converted; by default the best way this machine has.
+        """
+        self.topic, self._convert = topic, convert
         self.bits = SignificantBits()
         """How many bits of 16-bit values are significant."""
         self.doubts: tuple[str, ...] = ()
@@ -150,7 +168,7 @@ class ImageReader:
         self._refuse_depth(name, bits)
         if name not in ENCODINGS:
             raise _unknown_encoding(f'encoding {name!r}')
-        rgb = self._converted(_pixels(msg, ENCODINGS[name]), name, bits)
+        rgb = self._converted(_pixels(msg, ENCODINGS[name]), name, bits, self._convert)
         self.doubts += _doubts_about_step(msg)
         if rgb.shape[:2] == (msg.height, msg.width):
             return rgb
@@ -167,7 +185,7 @@ class ImageReader:
         pixels = _decoded(bytes(msg.data), msg.format)
         encoding = _decoded_encoding(pixels, form)
         self._refuse_depth(encoding, bits)
-        return self._converted(pixels, encoding, bits)
+        return self._converted(pixels, encoding, bits, convert_with_opencv)
 
     def _refuse_depth(self, encoding: str, bits: int) -> None:
         if encoding in DEPTH_ENCODINGS:
@@ -180,7 +198,9 @@ class ImageReader:
                 'camera.bits (--bits) if it is not depth',
             )
 
-    def _converted(self, pixels: NDArray[Any], name: str, bits: int) -> Rgb:
+    def _converted(
+        self, pixels: NDArray[Any], name: str, bits: int, convert: ColorConverter | None
+    ) -> Rgb:
         """Convert checked pixels of a known encoding to uint8 RGB."""
         encoding = ENCODINGS[name]
         height, width = pixels.shape[:2]
@@ -197,9 +217,12 @@ class ImageReader:
         if is_grey or encoding.bits == 16:
             self.doubts += doubts_by_values(values, is_grey=is_grey, bits=bits, white=white)
         try:
-            rgb = pixels if encoding.code is None else cv2.cvtColor(pixels, encoding.code)
-            return to_8_bits(rgb, white) if encoding.bits == 16 else rgb
-        except cv2.error as error:
+            if encoding.bits == 16:
+                return to_8_bits(convert_with_opencv(pixels, name), white)
+            if encoding.code is None:
+                return pixels
+            return (convert or best_converter())(pixels, name)
+        except (cv2.error, RuntimeError) as error:
             message = (
                 f'cannot convert an image of {width} x {height} px and encoding {name}: {error}'
             )
@@ -348,3 +371,49 @@ def depth_from_image(msg: Any) -> NDArray[np.float32]:
     rows = image_rows(msg, msg.height, msg.width * kind.itemsize)
     values = np.ascontiguousarray(rows).view(kind)
     return from_millimetres(values) if msg.encoding == '16UC1' else values.astype(np.float32)
+
+
+def convert_with_opencv(pixels: NDArray[Any], name: str) -> NDArray[Any]:
+    """Convert checked pixels of a known encoding to RGB, of as many bits."""
+    code = ENCODINGS[name].code
+    return pixels if code is None else cv2.cvtColor(pixels, code)
+
+
+def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Rgb:
+    """Do the same through cv_bridge; what it does not know goes through OpenCV.
+
+    cv_bridge reads neither padded rows nor, on numpy 2, the other byte order, so it is handed
+    pixels in order.
+    """
+    bridge_name = ENCODINGS[name].bridge_name
+    if not bridge_name:
+        return convert_with_opencv(pixels, name)
+    import cv_bridge
+
+    plain = SimpleNamespace(  # cv_bridge reads these fields of an Image
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=bridge_name,
+        step=pixels.nbytes // len(pixels),  # strides of one row or column may be anything
+        is_bigendian=sys.byteorder == 'big',
+        data=bytearray(pixels.tobytes()),
+    )
+    try:
+        return cv_bridge.CvBridge().imgmsg_to_cv2(plain, 'rgb8')
+    except cv_bridge.CvBridgeError as error:
+        raise RuntimeError(str(error)) from error
+
+
+@cache
+def best_converter() -> ColorConverter:
+    """Return cv_bridge's converter where cv_bridge is installed and right, else OpenCV's."""
+    return convert_with_cv_bridge if _cv_bridge_works() else convert_with_opencv
+
+
+def _cv_bridge_works() -> bool:
+    """Try one pixel: an import alone does not show a compiled half that does not fit numpy."""
+    try:
+        rgb = convert_with_cv_bridge(np.array([[[1, 2, 3]]], np.uint8), 'bgr8')
+    except Exception:  # whatever a broken installation raises
+        return False
+    return bool(np.array_equal(rgb, [[[3, 2, 1]]]))
