@@ -32,7 +32,6 @@ from zoedepth_ros.pipeline.outputs import (
 )
 from zoedepth_ros.pipeline.request import predict
 
-_PREFETCHED = 16  # messages read, and predicted, before they are needed
 _FAILED, _NO_CAMERA = (
     'inference failed',
     'the depth of this network needs camera intrinsics, which are unknown for the image',
@@ -67,9 +66,9 @@ def add_depth(
         memory = output.remember(about)
         for channel in plan.summary.channels:
             output.write(channel)
-        read = prefetch(PreparedImages(plan, report, damage, output.done()).steps(), _PREFETCHED)
+        read = prefetch(PreparedImages(plan, report, damage, output.done()).steps())
         made = _made(read, predictor, pieces, plan, memory, report)
-        with closing(prefetch(made, _PREFETCHED)) as steps:
+        with closing(prefetch(made)) as steps:
             for item, work in steps:
                 if work is not None:
                     output.note(work.number, work.note)

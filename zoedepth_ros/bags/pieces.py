@@ -35,7 +35,6 @@ from zoedepth_ros.pipeline.request import OutputsDue, Request, needs_uncertainty
 _ABOUT = 'zoedepth_ros_piece'
 _CHANNEL = Channel('/piece', '', '', b'', '', ())
 _PLAIN = ('head', 'router_probabilities', 'largest_m', 'along_ray', 'per_focal_px')
-_PREFETCHED = 16
 
 
 class Span(NamedTuple):
@@ -102,7 +101,7 @@ def predict_piece(
         pipeline = CameraPipeline(predictor, at)
         with_both = needs_uncertainty(at, options.added)
         kept = frozenset({DEPTH, UNCERTAINTY} if with_both else {DEPTH})
-        with closing(prefetch(frames, _PREFETCHED)) as prepared:
+        with closing(prefetch(frames)) as prepared:
             for frame in prepared:
                 if frame.number >= span.end:
                     break

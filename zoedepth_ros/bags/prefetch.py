@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar('T')
 
 
-def prefetch(items: Generator[T, None, None], limit: int) -> Generator[T, None, None]:
+def prefetch(items: Generator[T, None, None], limit: int = 16) -> Generator[T, None, None]:
     """Return the items in order while a thread makes up to `limit` more.
 
     What the iterator raises is raised here.  Leaving early stops and closes the iterator.

@@ -227,9 +227,10 @@ def _by_time(files: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _first_time_ns(file: Path) -> int:
-    items = Recording(file, (file,)).read(Damage(recover=True))
-    with suppress(Exception):  # reading it reports the error
-        return next(item.log_time_ns for item in items if isinstance(item, Message))
+    for recover in (False, True):  # without looking for damage the first message comes at once
+        items = Recording(file, (file,)).read(Damage(recover=recover))
+        with suppress(Exception):  # reading it reports the error
+            return next(item.log_time_ns for item in items if isinstance(item, Message))
     return 2**64
 
 

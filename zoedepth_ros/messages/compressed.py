@@ -37,7 +37,8 @@ def compressed_depth(
     0, and so does float32 depth too near for 16 bits: below 0.16 m at a quantization of 100.
     """
     if pixels.dtype == np.uint16:
-        encoding, values, a, b = '16UC1', _without_far(pixels, max_m), 0.0, 0.0
+        is_far = pixels > min(int(1000.0 * max_m), _LARGEST)
+        encoding, values, a, b = '16UC1', np.where(is_far, np.uint16(0), pixels), 0.0, 0.0
     else:
         encoding = '32FC1'
         values, a, b = _inverse(pixels, np.float32(max_m), np.float32(quantization))
@@ -65,11 +66,6 @@ def _inverse(
         known = (depth_m > 0.0) & (depth_m < max_m) & (values < _LARGEST + 1.0)
     values[~known] = 0.0
     return values.astype(np.uint16), float(a), float(b)
-
-
-def _without_far(depth_mm: NDArray[np.uint16], max_m: float) -> NDArray[np.uint16]:
-    max_mm = min(int(1000.0 * max_m), _LARGEST)
-    return np.where(depth_mm > max_mm, np.uint16(0), depth_mm)
 
 
 def _encoded(kind: str, image: NDArray[Any], option: int, value: int) -> bytes:
