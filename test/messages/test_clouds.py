@@ -124,17 +124,20 @@ def test_sensor_msgs_py_reads_the_same_where_it_is_installed():
     assert [tuple(row) for row in table.tolist()] == as_lists(cloud_points(msg))
 
 
-def with_colors(rows, colors):
-    """Add the field rgb, the bits 0x00RRGGBB, behind each point."""
-    msg = cloud(rows, after=4)
-    msg.fields = [*msg.fields, PointField(name='rgb', offset=12, datatype=FLOAT32, count=1)]
+def with_colors(rows, colors, padding=0):
+    """Add the field rgb, the bits 0x00RRGGBB, behind each point; of one point in each row."""
+    msg = cloud(rows, after=4, padding=padding)
+    msg.fields = [PointField(name='rgb', offset=12, datatype=FLOAT32, count=1), *msg.fields]
     for number, bits in enumerate(colors):
-        msg.data[16 * number + 12 : 16 * number + 16] = array.array('B', struct.pack('<I', bits))
+        at = msg.row_step * number + 12
+        msg.data[at : at + 4] = array.array('B', struct.pack('<I', bits))
     return msg
 
 
-def test_points_and_colours_come_row_by_row_with_unknown_ones():
-    msg = with_colors([[(1.0, 2.0, 3.0)], [(math.nan, 5.0, 6.0)]], [0x00102030, 0x00FFFEFD])
+@pytest.mark.parametrize('padding', [0, 4])
+def test_points_and_colours_come_row_by_row_with_unknown_ones(padding):
+    rows = [[(1.0, 2.0, 3.0)], [(math.nan, 5.0, 6.0)]]
+    msg = with_colors(rows, [0x00102030, 0x00FFFEFD], padding)
     points_m, rgb = cloud_arrays(msg)
     assert str(points_m.tolist()) == '[[1.0, 2.0, 3.0], [nan, 5.0, 6.0]]'
     assert rgb.tolist() == [[0x10, 0x20, 0x30], [0xFF, 0xFE, 0xFD]]
@@ -145,35 +148,11 @@ def test_a_cloud_without_colour_is_grey():
 
 
 def test_colours_that_are_declared_as_whole_numbers_are_read_too():
-    msg = renamed(with_colors([[(1.0, 2.0, 3.0)]], [0x00102030]), 3, datatype=PointField.UINT32)
+    msg = renamed(with_colors([[(1.0, 2.0, 3.0)]], [0x00102030]), 0, datatype=PointField.UINT32)
     assert cloud_arrays(msg)[1].tolist() == [[0x10, 0x20, 0x30]]
 
 
 def test_a_colour_beyond_the_end_of_the_point_is_refused():
-    msg = renamed(with_colors([[(1.0, 2.0, 3.0)]], [0]), 3, offset=13)
+    msg = renamed(with_colors([[(1.0, 2.0, 3.0)]], [0]), 0, offset=13)
     with pytest.raises(CloudError, match='field rgb ends at byte 17, .* at byte 16'):
         cloud_arrays(msg)
-
-
-def padded_cloud():
-    """Two rows of one point, the fields not at their usual places, rows padded by 4 bytes."""
-    names = {'z': 0, 'x': 4, 'y': 12, 'rgb': 8}
-    rows = [
-        struct.pack('<ffIf', 3.0, 1.0, 0x00102030, 2.0) + b'pads',
-        struct.pack('<ffIf', 6.0, 4.0, 0x00FFFEFD, 5.0) + b'pads',
-    ]
-    return PointCloud2(
-        fields=[PointField(name=n, offset=o, datatype=FLOAT32, count=1) for n, o in names.items()],
-        height=2,
-        width=1,
-        point_step=16,
-        row_step=20,
-        is_bigendian=False,
-        data=array.array('B', b''.join(rows)),
-    )
-
-
-def test_points_and_colours_are_read_by_the_offsets_of_the_fields():
-    points_m, rgb = cloud_arrays(padded_cloud())
-    assert points_m.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
-    assert rgb.tolist() == [[0x10, 0x20, 0x30], [0xFF, 0xFE, 0xFD]]
