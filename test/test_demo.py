@@ -54,7 +54,7 @@ def test_an_image_becomes_depth_points_and_a_report(tmp_path):
     )
     text, _ = running.communicate(timeout=DEMO_S)
     assert running.returncode == 0, text
-    assert 'depth and points arrived' in text
+    assert 'depth and points were received' in text
     report = json.loads((out / 'report.json').read_text())
     topics = report['topics']
     assert {'image', 'camera_info', 'depth/image', 'depth/points', 'domain'} <= set(topics)

@@ -127,7 +127,7 @@ def test_text_is_read_up_to_a_limit(tmp_path):
     with pytest.raises(ValueError, match='at most 3 bytes'):
         read_text(path, 3)
     path.write_bytes(b'a: \xff')
-    with pytest.raises(ValueError, match='expected UTF-8, got 0xff'):
+    with pytest.raises(ValueError, match='expected UTF-8 text, got the byte 0xff'):
         read_text(path)
 
 

@@ -53,7 +53,9 @@ def read_text(path: Path, limit_bytes: int = SETTINGS_BYTES) -> str:
     try:
         return data.decode('utf-8-sig')
     except UnicodeDecodeError as error:
-        raise ValueError(f'expected UTF-8, got {error.object[error.start]:#04x}') from None
+        raise ValueError(
+            f'expected UTF-8 text, got the byte {error.object[error.start]:#04x}'
+        ) from None
 
 
 def parse_yaml(text: str, *, aliases: bool = False) -> Any:

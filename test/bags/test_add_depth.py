@@ -156,7 +156,9 @@ def test_the_rate_is_kept_and_the_rest_only_copied(tmp_path):
     source = bags.write_mcap(tmp_path / 'in.mcap', bags.drive(10))  # 10 Hz
     report = convert(source, tmp_path / 'out.mcap', depth_rate_hz=5.0, cloud_rate_hz=5.0)
     assert (report.images, report.depths) == (10, 5)
-    assert report.skipped == {'not processed, to keep to depth.rate and cloud.rate': 5}
+    assert report.skipped == {
+        'not used, because depth.rate and cloud.rate limit the rate of outputs': 5
+    }
 
 
 def test_a_broken_image_is_counted_and_the_others_get_depth(tmp_path):
@@ -241,7 +243,7 @@ def test_two_topics_of_images_are_listed(tmp_path):
         ({'image': bags.CHATTER}, r'/chatter \(std_msgs/msg/String\) is not an image topic'),
         ({'camera_info': '/nowhere'}, '/nowhere is not a camera_info topic'),
         ({'depth_topic': bags.IMAGE}, 'already contains /camera/image_raw, /camera/camera_info'),
-        ({'depth_topic': '/depth'}, 'a namespace and a name'),
+        ({'depth_topic': '/depth'}, 'at least two parts, namespace and name'),
     ],
 )
 def test_wrong_topics_are_refused_before_any_work(tmp_path, options, message):

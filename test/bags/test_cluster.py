@@ -222,8 +222,8 @@ def test_files_that_a_node_does_not_see_are_named_and_done_on_another(
         f'{everywhere}: no node of the cluster (127.0.0.1) can read {everywhere}: '
         'a path must name the same file on all nodes'
     )
-    others = '; other cluster nodes process these recordings'
-    assert f'cluster node 127.0.0.1 cannot read {hidden}, {everywhere}{others}' in lines
+    others = '; only other cluster nodes can process recordings that use these paths'
+    assert f'cluster node 127.0.0.1 does not see {hidden}, {everywhere}{others}' in lines
     del expected['1.mcap']
     assert written(tmp_path) == expected
 

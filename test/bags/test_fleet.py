@@ -155,7 +155,7 @@ def test_what_is_done_is_known_by_its_content_wherever_the_recording_lies(tmp_pa
     assert again.done_before
     ((_, other),) = run_here([back], FakeModel(depth_m=3.0), Counts([0, 0]))
     assert (
-        other == f"{job.target} exists and was made with weights '2.0', not '3.0'; "
+        other == f"{job.target} exists and was made with weights '2.0' (this command: '3.0'); "
         '--overwrite replaces it'
     )
 

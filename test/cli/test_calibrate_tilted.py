@@ -53,7 +53,7 @@ def test_a_floor_that_is_seen_far_off_the_level_gives_no_scale_and_the_option_th
     assert 'check --pitch and --roll' in output
     code, scale, output = calibrate(pitch_deg, 0, '--pitch', str(pitch_deg))
     assert scale == pytest.approx(TRUE, rel=0.04)
-    assert 'by the floor in the image, the camera has' not in output
+    assert 'judging by the floor in the image, the camera has' not in output
 
 
 @pytest.mark.parametrize('roll_deg', [10, 15, 20, -12])
@@ -64,7 +64,7 @@ def test_a_roll_is_an_option_and_is_noticed_where_it_is_missing(calibrate, roll_
     code, scale, output = calibrate(-15, roll_deg, '--pitch', '-15', '--roll', str(roll_deg))
     assert code == 0
     assert scale == pytest.approx(TRUE, rel=0.04)
-    assert 'by the floor in the image, the camera has' not in output
+    assert 'judging by the floor in the image, the camera has' not in output
 
 
 def test_a_small_roll_is_noticed_by_the_mean_of_five_images(calibrate):
@@ -77,7 +77,7 @@ def test_a_small_roll_is_noticed_by_the_mean_of_five_images(calibrate):
 def test_without_pitch_and_roll_both_are_found_within_20_degrees(calibrate):
     _, scale, output = calibrate(-12, 8)
     assert scale == pytest.approx(TRUE, rel=0.04)
-    assert 'by the floor in the image, the camera has' not in output
+    assert 'judging by the floor in the image, the camera has' not in output
 
 
 def calibration_file(path, **changes):
@@ -98,7 +98,7 @@ def test_the_principal_point_of_a_calibration_file_counts(calibrate, tmp_path):
     axis = (WIDTH - 1) / 2 + 6.0, (HEIGHT - 1) / 2 + 20.0
     _, without, output = calibrate(-12, 0, '--pitch', '-12', noise=0.0, axis=axis)
     assert without is None or abs(without / TRUE - 1.0) > 0.05
-    assert 'by the floor in the image, the camera has' in output
+    assert 'judging by the floor in the image, the camera has' in output
     file = calibration_file(tmp_path / 'camera.yaml', cx=axis[0], cy=axis[1])
     given = ['--pitch', '-12', '--calibration', file]
     _, scale, output = calibrate(-12, 0, *given, noise=0.0, axis=axis)

@@ -99,18 +99,18 @@ def test_a_network_that_does_what_its_contract_states_raises_no_doubt(name):
 LIES = {
     'disparity': (lambda z, f: 1.0 / z, {}, 'BROKEN', 'as inverse depth does'),
     'millimetres': (
-        lambda z, f: 1000.0 * z, {'head__range': [1, 10000]}, 'BROKEN', 'that of the true depth',
+        lambda z, f: 1000.0 * z, {'head__range': [1, 10000]}, 'BROKEN', 'the true median depth',
     ),
-    'negative': (lambda z, f: z - 2.5, {}, 'BROKEN', 'of the depth is not positive'),
+    'negative': (lambda z, f: z - 2.5, {}, 'BROKEN', 'of the depth values are not positive'),
     'range': (lambda z, f: z, {'head__range': [0.1, 2.0]}, 'BROKEN', 'outside head.range'),
     'metric, declared canonical': (
-        lambda z, f: z, CANONICAL, 'DOUBT', 'does not follow the focal length',
+        lambda z, f: z, CANONICAL, 'DOUBT', 'does not change with the focal length',
     ),
     'canonical, declared metric': (
         lambda z, f: z * 300 / f, {'head__range': [0.1, 300]}, 'DOUBT', 'the apparent size',
     ),
     'sky the other way round': (
-        lambda z, f: z, {'sky': {'output': 'sky', 'below': 0.5}}, 'BROKEN', 'is sky, expected',
+        lambda z, f: z, {'sky': {'output': 'sky', 'below': 0.5}}, 'BROKEN', 'are sky, expected',
     ),
     'along the ray, declared along z': (
         lambda z, f: z * ray_length(f), {}, 'DOUBT', 'with depth along the ray the error',

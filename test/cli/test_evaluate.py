@@ -135,7 +135,7 @@ def test_the_focal_correction_is_reported_and_can_be_disabled(network, tree, tmp
     assert [s['focal_correction'] for s in scores.values()] == ['scale', 'off']
     out = capsys.readouterr().out
     assert 'from the training camera (field of view 90 degrees) to the camera of each image' in out
-    assert 'without the camera' in out
+    assert 'without focal correction' in out
     assert 'depth not corrected for the training camera (field of view 90 degrees)' in out
 
 

@@ -57,7 +57,7 @@ def test_an_empty_argument_does_not_mean_the_working_folder(empty, capsys, tmp_p
     (tmp_path / 'photo.png').write_bytes(b'')
     assert main(['predict', 'photo.png', *empty]) == 2
     assert capsys.readouterr().err.startswith(
-        'zoedepth: error: expected a value for every argument, got an empty one in '
+        'zoedepth: error: an argument is empty (is a shell variable not set?): '
         'zoedepth predict photo.png '
     )
 

@@ -120,7 +120,7 @@ def test_a_bad_image_is_named_and_the_others_go_on(folder, tmp_path, fake, capsy
     errors = capsys.readouterr().err
     assert 'aa.jpg' in errors
     assert 'missing.png' in errors
-    assert '2 of 4 images failed' in errors
+    assert '2 of 4 inputs failed' in errors
     assert (tmp_path / 'out' / 'a.ply').exists()
     assert (tmp_path / 'out' / 'b.ply').exists()
 
@@ -138,7 +138,7 @@ def test_an_image_that_a_calibration_does_not_fit_is_named_and_the_others_go_on(
     assert predict(folder, *given) == 1
     errors = capsys.readouterr().err
     assert f'z.png: the image is {height} x {width}' in errors
-    assert '1 of 3 images failed' in errors
+    assert '1 of 3 inputs failed' in errors
     assert fake.calls == 2
 
 
@@ -289,7 +289,7 @@ def test_a_video_of_colours_that_cannot_be_written_costs_no_depth(
     assert len((tmp_path / 'out' / 'drive_frames.csv').read_text().splitlines()) == 13
     out = capsys.readouterr().out
     assert 'the colour video could not be written, but the depth is complete: ' in out
-    assert 'cannot write a video of 80 x 30 px, 10 frames a second' in out
+    assert 'cannot write a video of 80 x 30 px, 10 frames per second' in out
     assert not (tmp_path / 'out' / 'drive_color.mp4').exists()
 
 

@@ -194,7 +194,7 @@ def test_opening_names_itself_when_nothing_is_there(tmp_path, name):
     ('name', 'options', 'reason'),
     [
         ('nyu2', {}, "unknown data set 'nyu2': expected one of nyu, kitti"),
-        ('ibims', {'split': 'train'}, 'no training part'),
+        ('ibims', {'split': 'train'}, 'the data set ibims cannot be used for training, only '),
         ('ibims', {'split_list': 'a.txt'}, 'takes no split list'),
         ('ibims', {'domain': 'outdoor'}, 'ibims takes no domain, which is an option of folder'),
         ('kitti', {'steps_per_m': 100.0}, 'takes no steps per m, which is an option of folder'),

@@ -80,7 +80,7 @@ def test_a_recording_writes_a_report_an_image_and_points(record, peer, tmp_path)
     settled_counts(tool)
     assert tool.stop() == 0
     report = json.loads((tmp_path / 'report.json').read_text())
-    assert report['result'] == 'depth and points arrived'
+    assert report['result'] == 'depth and points were received'
     assert report['warning'] == 'a fake: not depth'
     assert (report['node']['model'], report['node']['device']) == ('fake', 'cpu')
     depth, points = report['topics']['depth/image'], report['topics']['depth/points']

@@ -190,7 +190,7 @@ def test_a_file_that_deviates_is_not_left_behind(tmp_path, capsys):
     size = ['--height', str(SIZE[0]), '--width', str(SIZE[1])]
     assert main([*command, *size, '--out', str(out)]) == 1
     reported = capsys.readouterr().err
-    assert 'deviates from torch by more than 0.001' in reported
+    assert 'deviates from torch by more than 0.001 of the mean' in reported
     assert 'nothing is written' in reported
     assert list(tmp_path.iterdir()) == [out]
     assert out.read_text() == 'an older one'
@@ -199,8 +199,8 @@ def test_a_file_that_deviates_is_not_left_behind(tmp_path, capsys):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (('--model', 'ZoeD_tiny_N', '--head', 'outdoor'), "no head 'outdoor'"),
-        (('--model', 'ZoeD_tiny_N', '--head', 'both'), "no head 'both'"),
+        (('--model', 'ZoeD_tiny_N', '--head', 'outdoor'), "unknown head 'outdoor'"),
+        (('--model', 'ZoeD_tiny_N', '--head', 'both'), "unknown head 'both'"),
         (('--model', 'ZoeD_tiny_NK', '--height', '100'), '100'),
         (('--model', 'ZoeD_tiny_NK', '--out', 'file.pt'), 'end in .onnx'),
         (('--model', 'ZoeD_huge'), "no model 'ZoeD_huge'"),

@@ -131,7 +131,7 @@ def test_values_that_are_not_finite_are_an_error():
 def test_a_file_of_somebody_else_is_refused():
     with pytest.raises(
         ValueError,
-        match='`zoedepth export` did not write .* its metadata lack height, width, model',
+        match='this is no file of `zoedepth export`: its metadata lack height, width, model',
     ):
         ExportedPredictor(SimpleNamespace(metadata={}), 'other.onnx')
 
@@ -313,7 +313,7 @@ def test_a_cuda_that_does_not_start_is_an_error_and_not_the_processor(onnx_file,
     fallen_back = SimpleNamespace(get_providers=lambda: names[1:])
     monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: names)
     monkeypatch.setattr(onnxruntime, 'InferenceSession', lambda *_, **__: fallen_back)
-    with pytest.raises(ValueError, match="device 'cuda': CUDA does not start"):
+    with pytest.raises(ValueError, match="device 'cuda': this ONNX Runtime cannot use CUDA"):
         open_exported(onnx_file, 'onnxruntime', device='cuda')
 
 

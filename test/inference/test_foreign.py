@@ -466,7 +466,7 @@ def test_depth_that_is_none_is_found_at_the_start(tmp_path, constant, error, mes
 
 def test_a_file_without_a_contract_and_one_with_more_inputs_are_explained(tmp_path):
     path = write_network(tmp_path / 'net.onnx')
-    expected = r"expected metadata 'depth_contract' or .*/net\.onnx\.yaml"
+    expected = r"expected the metadata 'depth_contract' in the file, or a file .*/net\.onnx\.yaml"
     (tmp_path / 'net.yaml').write_text(yaml.safe_dump(contract()))
     for open_it in (lambda: open_predictor('', path), lambda: open_foreign(path, 'onnxruntime')):
         unread = r'\(net\.yaml exists, but a file of this name is not read\)'

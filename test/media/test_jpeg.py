@@ -110,12 +110,14 @@ def without(data, begin, end):
 LATER = marker_at(RESTARTS, 3)
 DAMAGED = {
     'the last scan of a progressive file is missing': (
-        PROGRESSIVE[: PROGRESSIVE.rindex(SCAN)] + END, 'the last of its scans',
+        PROGRESSIVE[: PROGRESSIVE.rindex(SCAN)] + END, 'its last scans are missing',
     ),
     'half of a progressive file, closed': (
-        PROGRESSIVE[: len(PROGRESSIVE) // 2] + END, 'the last of its scans',
+        PROGRESSIVE[: len(PROGRESSIVE) // 2] + END, 'its last scans are missing',
     ),
-    'only the first scan': (PROGRESSIVE[: scan_at(PROGRESSIVE, 1)] + END, 'the last of its scans'),
+    'only the first scan': (
+        PROGRESSIVE[: scan_at(PROGRESSIVE, 1)] + END, 'its last scans are missing',
+    ),
     'a restart interval is lost': (
         without(RESTARTS, marker_at(RESTARTS, 2), LATER), 'restart markers are missing or out',
     ),

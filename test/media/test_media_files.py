@@ -279,7 +279,7 @@ def test_the_value_of_white_in_the_header_of_a_netpbm_file_counts(tmp_path, kind
     exact = 255.0 * values / white
     exact = exact if exact.ndim == 3 else exact[..., None]
     np.testing.assert_allclose(read.rgb, np.broadcast_to(exact, (4, 10, 3)), atol=1.0)
-    is_said = any(f'the value of white is {white}' in text for text in read.notes)
+    is_said = any(f'white has the value {white}, ' in text for text in read.notes)
     assert is_said == (white > 255 or (white < 255 and kind not in ('P2', 'P3')))
 
 

@@ -226,8 +226,8 @@ PNG = encoded('.png', noise())
 @pytest.mark.parametrize(
     ('data', 'words'),
     [
-        (JPEG[:HALF] + bytes(len(JPEG)), 'breaks off'),
-        (PNG[: len(PNG) // 2] + bytes(len(PNG)), 'breaks off'),
+        (JPEG[:HALF] + bytes(len(JPEG)), 'it has no end marker'),
+        (PNG[: len(PNG) // 2] + bytes(len(PNG)), 'it has no end marker'),
         (JPEG[:HALF] + b'\xff\xd9', 'its last rows are missing'),
         (JPEG[:-3000] + b'\xff\xd9', 'its last rows are missing'),
         (JPEG[:HALF] + JPEG[-3000:], 'its last rows are missing'),
@@ -235,7 +235,7 @@ PNG = encoded('.png', noise())
     ids=['cut jpeg', 'cut png', 'cut and closed', 'cut late and closed', 'end of an older image'],
 )
 def test_an_incomplete_image_is_refused_as_message_and_as_file(tmp_path, data, words):
-    if words != 'breaks off':
+    if words != 'it has no end marker':
         whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         assert (whole[-8:, -8:] == 128).all(), 'OpenCV does not fill up in grey'
     with pytest.raises(ConversionError, match=words):
@@ -303,7 +303,7 @@ def test_an_image_cut_short_is_refused_where_opencv_fills_it_up(monkeypatch, suf
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: np.full((32, 48, 3), 128, np.uint8))
     whole = encoded(suffix, noise())
     assert rgb_of(compressed(whole)).shape == (32, 48, 3)
-    with pytest.raises(ConversionError, match='breaks off'):
+    with pytest.raises(ConversionError, match='is cut off: it has no end marker'):
         rgb_of(compressed(whole[: len(whole) // 2]))
 
 

@@ -97,7 +97,7 @@ def test_about_every_ninth_asset_is_held_out():
 def test_folders_without_models_and_without_hdris_are_named(library, skies, tmp_path):
     with pytest.raises(ValueError, match=f'.sh3f files with models in {tmp_path}.* got none'):
         catalogue(tmp_path)
-    with pytest.raises(ValueError, match="skies: .* hold none for the split 'val'"):
+    with pytest.raises(ValueError, match="skies: .* contain none for the split 'val'"):
         Assets(library, {'lobby': skies['lobby']}, 'val')
 
 

@@ -248,7 +248,7 @@ def test_a_counter_that_hides_the_floor_is_no_ground_where_the_height_is_known()
     assert found[0].height_m == pytest.approx(1.3, rel=0.02)
     assert (found[1], found[2], notices[0]) == (None, None, '')
     for notice in notices[1:]:
-        assert '0.60 m below the camera is not taken' in notice
+        assert '0.60 m below the camera is not used as the ground' in notice
         assert 'camera.height is 1.3 m' in notice
 
 

@@ -180,7 +180,7 @@ def test_standing_turning_and_missing_poses_are_reported_and_change_nothing():
 def test_corners_also_correct_the_shape():
     drive = Drive(**{'scale.shape': 'curve'})
     drive.run(10.0)
-    assert 'shape corrected' in drive.pipeline.scale.note
+    assert 'scale.shape corrects depth by up to' in drive.pipeline.scale.note
 
 
 def test_a_resumed_sequence_continues_with_the_same_numbers():

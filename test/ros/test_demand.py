@@ -178,7 +178,7 @@ def test_a_disabled_node_gives_its_camera_up_at_once_and_takes_it_back(peer, sta
     assert peer.call(SetBool, '/zoedepth/enable', SetBool.Request(data=True)).success
     of.wait_for(1)
     wait_until(lambda: (of.send(), depth)[1])
-    assert node.log.count('the node is active, with images from') == 1
+    assert node.log.count('the node is active; image topics:') == 1
 
 
 def test_each_camera_of_several_has_a_subscription_of_its_own(peer, start, camera):

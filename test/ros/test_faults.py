@@ -52,7 +52,7 @@ def test_a_camera_that_is_killed_and_started_again_is_followed(peer, start, tool
     wait_until(lambda: len(depth) > before + 3)
     wait_until(lambda: status.last.state == Status.STATE_WORKING)
     assert stamps_s(depth) == sorted(stamps_s(depth))
-    assert node.log.count('the node is active, with images from') == 1
+    assert node.log.count('the node is active; image topics:') == 1
 
 
 def test_a_node_killed_in_the_middle_of_configure_leaves_nothing_in_the_way(peer, start, hold):
@@ -69,7 +69,7 @@ MOMENTS = (
     'zoedepth_ros.ros.depth_node',
     'torch',
     'timm',
-    'the node is active, with images from',
+    'the node is active; image topics:',
 )
 """What a node imports from its start to the building of its network, and its last report."""
 

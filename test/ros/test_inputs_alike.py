@@ -270,7 +270,7 @@ DOUBTFUL = {
     ),
     'the floor gives an unusual scale': (
         {'scale.source': 'height', 'camera.height': '3'},
-        'the scale by camera.height is 3.0',
+        'the scale from camera.height is 3.0',
     ),
     'a scale in per cent': ({'depth.scale': '98'}, 'depth.scale is 98, which is unusual'),
     'a scale by an unknown height': (

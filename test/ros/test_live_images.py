@@ -70,7 +70,7 @@ def test_silence_is_an_error_that_lists_the_topics_of_images(camera):
         return str(caught.value)
 
     # Until the camera of this test has been found.
-    wait_until(lambda: re.search(r'image topics are .*/eye/image_raw', complaint()))
+    wait_until(lambda: re.search(r'image topics: .*/eye/image_raw', complaint()))
 
 
 def test_a_topic_of_another_type_is_named(camera):

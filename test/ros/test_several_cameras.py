@@ -67,7 +67,7 @@ def test_every_camera_has_its_own_topics_intrinsics_frame_and_state(peer, start)
     cameras, every = Cameras(peer), (depth, clouds, infos)
     cameras.send_until(lambda: all(all(inboxes.values()) for inboxes in every))
     node.wait_for_log(
-        'the node is active, with images from /front/image, /left/image, /right/image, /rear/image'
+        'the node is active; image topics: /front/image, /left/image, /right/image, /rear/image'
     )
     for name in NAMES:
         assert depth[name].last.header.frame_id == f'{name}_optical'

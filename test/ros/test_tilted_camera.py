@@ -55,7 +55,7 @@ def test_a_pitch_that_nobody_configured_gives_no_obstacles_and_a_hint(pitch_deg,
     assert bench.drops == {'no ground': 3}
     (notice,) = bench.processor.notices
     assert 'camera.pitch_tolerance (20 degrees)' in notice
-    assert f'camera.pitch (seen {math.radians(pitch_deg):.1f}' in notice
+    assert f'camera.pitch (estimate {math.radians(pitch_deg):.1f}' in notice
     assert bench.warnings.count(notice) == 1
 
 
@@ -98,7 +98,7 @@ def test_a_roll_that_nobody_configured_is_noticed_where_the_pitch_is_to_be_trust
 
 def test_what_is_taken_for_the_floor_is_an_assumption_unless_the_height_is_known():
     bench, *_ = bench_of(-10)
-    words = 'the lowest large plane in view is taken for the floor; set camera.height'
+    words = 'the lowest large plane in view is used as the floor; set camera.height'
     assert not any(words in text for text in bench.processor.assumptions)
     run(bench)
     assert [words in text for text in bench.processor.assumptions].count(True) == 1

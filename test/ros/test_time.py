@@ -36,7 +36,7 @@ def test_a_bag_that_loops_with_its_clock_starts_anew_at_once():
     assert bench.stamps_s() == [10.0, 10.1, 10.2, 10.0, 10.1]
     assert bench.stamps_s('domain') == bench.stamps_s('depth/points') == bench.stamps_s()
     assert bench.statistics.clock_jumps == 1
-    assert 'clock jumped back' in bench.warnings[0]
+    assert 'time jumped back' in bench.warnings[0]
 
 
 def test_the_last_image_of_the_old_round_is_not_published_in_the_new_one():

@@ -50,7 +50,9 @@ def test_a_share_begins_where_a_run_resumes():
 
 
 def test_a_batch_that_does_not_divide_by_the_processes_is_refused():
-    with pytest.raises(ValueError, match='batch_size 4 is not a multiple of 3 processes'):
+    with pytest.raises(
+        ValueError, match='batch_size 4 is not a multiple of the number of processes, 3'
+    ):
         list(ShareOfBatches(MIXED, Process(world_size=3), 0, 1))
 
 

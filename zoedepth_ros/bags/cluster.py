@@ -262,8 +262,8 @@ class _Fleet:
             names = ', '.join(map(str, unseen[:_LISTED]))
             more = f' and {len(unseen) - _LISTED} more' if len(unseen) > _LISTED else ''
             self.say(
-                f'cluster node {node.address} cannot read {names}{more}; other cluster nodes '
-                'process these recordings'
+                f'cluster node {node.address} does not see {names}{more}; only other cluster '
+                'nodes can process recordings that use these paths'
             )
 
     def _refuse(self, node: _Node, error: Exception) -> None:

@@ -62,7 +62,8 @@ def finished(target: Path, wanted: str) -> Report:
         )
     if other:
         settings = ', '.join(
-            f'{name} {quoted(before.get(name))}, not {quoted(now[name])}' for name in other
+            f'{name} {quoted(before.get(name))} (this command: {quoted(now[name])})'
+            for name in other
         )
         raise ExistsError(f'{target} exists and was made with {settings}; --overwrite replaces it')
     counts = summarize_mcap(target, Damage(recover=True)).counts

@@ -121,7 +121,9 @@ class PreparedImages:
         time_s = message.log_time_ns * _NS
         due = self._schedule.due(time_s, self._plan.job.options.outputs, self._settings)
         if not due:
-            self._report.skipped['not processed, to keep to depth.rate and cloud.rate'] += 1
+            self._report.skipped[
+                'not used, because depth.rate and cloud.rate limit the rate of outputs'
+            ] += 1
             return None
         if not self._images.accepts(message):
             self._report.skip(OUT_OF_ORDER, LATE)

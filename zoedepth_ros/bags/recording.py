@@ -46,7 +46,8 @@ _MOST_MESSAGE_BYTES = 1 << 30
 _COMPRESSED = re.compile(r'compression_(?:mode|format):[ \t]*["\']?\w')
 
 _WEB_PAGE = (
-    'the file is a web page or the error of a server, not a recording: download the file itself'
+    'the file is a web page or the error message of a server, not a recording: download the '
+    'recording itself'
 )
 _NO_RECORDING = {
     b'version https://git-lfs': 'the file is a Git LFS pointer, not the recording itself: run '
@@ -183,10 +184,12 @@ def _folder(path: Path, damage: Damage) -> Recording:
         )
         return Recording(path, _by_time(there))
     for file in missing:
-        damage.report(file, f'the file is missing although {METADATA_FILE} names it')
+        damage.report(file, f'the file is missing, although {METADATA_FILE} lists this file')
     unnamed = [f.name for f in others if f.with_name(f'{f.name}.zstd') not in named]
     if unnamed:
-        damage.note(f'{metadata}: files that it does not name are not read: {quoted(unnamed)}')
+        damage.note(
+            f'{metadata}: files that {METADATA_FILE} does not list are not read: {quoted(unnamed)}'
+        )
     files = tuple(file for file in named if file not in missing)
     if not files or any(_suffix(file) not in SUFFIXES for file in files):
         raise RecordingError(
@@ -267,12 +270,13 @@ def _what_else(folder: Path) -> str:
     if any(file.suffix in ('.parquet', '.arrow') for file in found):
         videos = [str(file) for file in found if file.suffix == '.mp4']
         remedy = (
-            f'; the videos in the folder can be read with zoedepth predict {videos[0]}'
+            f'; for depth of a video in the folder run: zoedepth predict {videos[0]}'
             if videos
             else ''
         )
         return (
-            f'{text}; a data set in tables (.parquet, as of Hugging Face) cannot be read{remedy}'
+            f'{text}; data sets in .parquet or .arrow files, as on Hugging Face, cannot be '
+            f'read{remedy}'
         )
     return text
 
@@ -331,6 +335,8 @@ def _unpacked(file: Path, damage: Damage) -> Iterator[Path]:
             except zstandard.ZstdError as error:
                 damage.report(file, f'damaged: {error}')
             if not copy.tell():
-                raise DamagedRecordingError(f'{file}: damaged: nothing can be decompressed')
+                raise DamagedRecordingError(
+                    f'{file}: damaged: no part of the compressed file can be decompressed'
+                )
         with damage.named(plain, file):
             yield plain

@@ -125,8 +125,8 @@ def output_channels(
     """
     if not depth_topic.startswith('/') or not _folder(depth_topic):
         raise RecordingError(
-            f'--depth-topic {depth_topic!r}: expected at least two parts, a namespace and a '
-            'name, such as /depth/image'
+            f'--depth-topic {depth_topic!r}: expected a full name of at least two parts, '
+            'namespace and name, such as /depth/image'
         )
     topics = {name: topic_of(name, depth_topic) for name in _TYPES if name in wanted}
     taken = [topic for topic in topics.values() if summary.type_of(topic)]

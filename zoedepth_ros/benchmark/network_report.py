@@ -204,15 +204,16 @@ def _notes(results: NetworkResults) -> tuple[str, ...]:
     if 'transformers' in longer:
         notes.append(
             'transformers with its defaults (float32, SDPA attention) takes '
-            f"{longer['transformers']:.2f} times as long, measured with the node's settings of "
-            'memory allocator and threads; rows marked "in its own environment" are measured '
-            'without these settings.'
+            f'{longer["transformers"]:.2f} times as long as this package, measured with the '
+            "node's settings of memory allocator and threads; rows marked "
+            '"in its own environment" are measured without these settings.'
         )
     if 'official' in longer:
         notes.append(
-            'The official protocol pads the image and averages the depth of the image and of '
-            'its mirror image, here with transformers; both implementations start from an image '
-            f'of {CAMERA_SIZE[1]} x {CAMERA_SIZE[0]} px.'
+            'The row "official protocol" runs transformers as the ZoeDepth authors do: with '
+            'padding, and with the mean of the depth of the image and of its mirror image. For '
+            f'this row transformers and this package start from an image of {CAMERA_SIZE[1]} x '
+            f'{CAMERA_SIZE[0]} px.'
         )
     if longer.keys() & {*RUNTIMES, 'openvino_half'}:
         notes.append(
@@ -234,13 +235,14 @@ def _notes(results: NetworkResults) -> tuple[str, ...]:
         )
     notes.append(
         f'One image needs {1e-12 * results.flops:.3g} TFLOP, so ours reaches '
-        f'{results.achieved_tflops:.3g} TFLOP/s, {results.share_of_roofline:.0%} of the rate of '
-        f'matrix products in {results.facts["precision"]} ({results.matmul_tflops:.3g} TFLOP/s).'
+        f'{results.achieved_tflops:.3g} TFLOP/s, {results.share_of_roofline:.0%} of the rate at '
+        f'which this machine computes matrix products in {results.facts["precision"]} '
+        f'({results.matmul_tflops:.3g} TFLOP/s).'
     )
     if sustained := _sustained(results.sustained_ms):
         notes.append(
             f'{sustained["sustained_frames"]} images without a pause: '
-            f'{sustained["sustained_hz"]:.4g} Hz; p99 is '
+            f'{sustained["sustained_hz"]:.4g} Hz; the 99th percentile of the time is '
             f'{sustained["sustained_p99_over_median"]:.2f} times the median.'
         )
     return tuple(notes)

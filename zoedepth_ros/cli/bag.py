@@ -25,7 +25,8 @@ OUTPUTS = {
     '(default: no).',
     'ground': 'Add the points of the ground (default: no).',
     'obstacles': 'Add the points of obstacles (default: no).',
-    'clearing': 'Add the ends of the rays that clear a costmap (default: no).',
+    'clearing': 'Add the ends of the rays that meet no obstacle, with which Nav2 clears a costmap '
+    '(default: no).',
     'cliffs': 'Add the edges behind which the floor is missing (default: no).',
 }
 """Option -> help; what each adds is in `bags.plan.OPTIONAL`."""
@@ -35,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
     add('recordings', metavar='IN', nargs='+', help='.mcap or .db3 file, or the folder of a bag.')
-    add('out', metavar='OUT', help='New .mcap file, or a folder if there are several IN.')
+    add(
+        'out',
+        metavar='OUT',
+        help='New .mcap file, or a folder for the new files (required if there are several IN).',
+    )
     add(
         '--image',
         metavar='TOPIC',
@@ -166,7 +171,7 @@ def _options(args: argparse.Namespace) -> DepthOptions:
 def _print_report(job: Job, report: Report) -> None:
     done = 'already finished, ' if report.done_before else ''
     line = f'{job.target}: {done}{report.depths} depth images of {report.images} images'
-    reused = f', {report.reused} of them from an earlier run' if report.reused else ''
+    reused = f' ({report.reused} depth images from an earlier run)' if report.reused else ''
     print(f'{line}, {report.clouds} clouds{reused}')
     for text in report.assumptions.values():
         print(f'    {text}')

@@ -37,9 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         'part',
         choices=(*PARTS, EVERYTHING),
-        help='What is measured. network: the network, compared with transformers and other '
-        'runtimes; node: the node without the network; size: time and memory for several image '
-        f'and batch sizes; all: {" and ".join(ALL)}, with the most important baselines.',
+        help='What is measured. network: the network, compared with transformers (with --runtimes '
+        'also with ONNX Runtime and OpenVINO); node: the node without the network, compared '
+        'with a simple depth node; size: time and memory for several image and batch sizes; '
+        f'all: {" and ".join(ALL)}, with the most important baselines.',
     )
     add('--model', default='', help='Name of the model, as listed by `zoedepth models` '
         '(default: ZoeD_M12_NK; for size ZoeD_S_NK).')  # fmt: skip
@@ -82,9 +83,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='',
         choices=(RUNTIMES_TOO, RUNTIMES_ONLY),
         help="For the part network: 'too' (also the meaning of the option without a value) adds "
-        "ONNX Runtime and OpenVINO, if they are installed; 'only' measures nothing else. The "
-        'command first exports the network to the temporary folder; ZoeD_M12_NK takes 2.3 GB of '
-        'disk space, 8 GB of memory and two minutes on two cores.',
+        "ONNX Runtime and OpenVINO, if they are installed; 'only' compares this package with "
+        'these runtimes alone. The command first exports the network to the temporary '
+        'folder; ZoeD_M12_NK takes 2.3 GB of disk space, 8 GB of memory and two minutes on '
+        'two cores.',
     )
     add('--json', metavar='FILE', help='JSON file that all results are written to.')
 

@@ -184,7 +184,7 @@ def _check_camera(
     is_known = settings.camera_hfov_rad or args.calibration
     if not is_known and settings.focal_correction == 'auto' and hfov_rad > 0.0:
         raise ValueError(
-            'with these weights the node corrects depth by the focal length, so the scale '
+            'with these weights the node corrects depth for the focal length, so the scale '
             'depends on the field of view of the camera: give --hfov or --calibration'
         )
 
@@ -267,8 +267,8 @@ def _combined(
             continue
         states[head] = ScaleState(found.scale, found.scale, found.confidence, CONVERGED)
         print(
-            f'{head}: scale {found.scale:.3f}, confidence {found.confidence:.0%}, '
-            f'spread {found.spread:.1%}'
+            f'{head}: scale {found.scale:.3f}, confidence {found.confidence:.0%}, spread of the '
+            f'measurements {found.spread:.1%}'
         )
         if is_unusual(found.scale, by_height=by_height):
             table = ', and check that the floor is in view and not a table' if by_height else ''

@@ -118,9 +118,9 @@ def _describe(head: str, found: FittedMap) -> None:
     fitted = found.map
     print(
         f'{head}: std = {fitted.factor:.3g} depth^{fitted.depth_exponent:.2f} '
-        f's^{fitted.spread_exponent:.2f} with s = spread / depth, limited to '
-        f'{fitted.least_spread:.2g} to {fitted.most_spread:.2g}\n'
-        f'    {found.n_images} images of {found.dataset}: within 1 std {found.within_1_std:.1%}, '
-        f'within 1.96 std {found.within_1_96_std:.1%}; 68 % within {fitted.width_68:.2f} std, '
-        f'95 % within {fitted.width_95:.2f} std'
+        f's^{fitted.spread_exponent:.2f} with s = spread of the bins / depth, limited to the '
+        f'range {fitted.least_spread:.2g} to {fitted.most_spread:.2g}\n    {found.n_images} '
+        f'images of {found.dataset}: {found.within_1_std:.1%} of the errors are within 1 std, '
+        f'{found.within_1_96_std:.1%} within 1.96 std; 68 % are within {fitted.width_68:.2f} '
+        f'std, 95 % within {fitted.width_95:.2f} std'
     )

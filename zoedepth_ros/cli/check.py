@@ -102,10 +102,11 @@ def _print_contract(contract: Contract) -> None:
     )
     along = 'along the ray' if contract.along_ray else 'along z'
     rule = 'metres' if focal is None else (
-        f'times f / {focal.canonical_px:g}, f: {focal.axis} in pixels of the {focal.pixels}'
+        f'metres = output x f / {focal.canonical_px:g}, f: focal length ({focal.axis}) in pixels '
+        f'of the {focal.pixels}'
     )  # fmt: skip
     print(f'depth    {contract.depth}: {along}, {rule}')
-    for name, part in (('sky', contract.sky), ('trust', contract.confidence)):
+    for name, part in (('sky', contract.sky), ('valid', contract.confidence)):
         if part is not None:
             print(f'{name:<8} {part.output} {"above" if part.above else "below"} {part.limit:g}')
     if contract.spread:

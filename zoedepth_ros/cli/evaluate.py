@@ -65,8 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--focal-correction',
         default='auto',
         choices=('auto', 'off'),
-        help='auto corrects depth for the focal length if those of the camera and of the training '
-        'camera are known, as the parameter focal_correction of the node; off does not (default: '
+        help='auto corrects depth for the focal length if the camera and the training camera are '
+        'known, as the node does with focal_correction auto; off does not (default: '
         '%(default)s).',
     )
     add('--json', metavar='FILE', help='JSON file that the scores are written to.')
@@ -122,7 +122,7 @@ def add_data_arguments(
         metavar='N',
         type=whole(1),
         help='Number of images, from the first one on; for synthetic the number of scenes, half '
-        f'of them rooms, half streets (default: all images, {scenes} scenes).',
+        f'of them rooms, half streets (default: all images; for synthetic {scenes} scenes).',
     )
     help_of_seed = f'Seed of the rendered scenes (default: {seed}).'
     add('--seed', metavar='S', type=whole(0), help=help_of_seed)
@@ -239,7 +239,7 @@ def _print_report(
     else:
         _print_data(first)
     if found.router_accuracy is not None:
-        print(f'router   correct in {found.router_accuracy:.1%} of the images')
+        print(f'router   selects the correct head in {found.router_accuracy:.1%} of the images')
     if card.training_hfov_deg:
         camera = f'the training camera (field of view {card.training_hfov_deg:g} degrees)'
         if first.focal_correction == 'off':
@@ -250,7 +250,7 @@ def _print_report(
     for title, report in reports.items():
         rows[title] = report.metrics
         if report.without_camera:
-            rows[f'{title}, without the camera'] = report.metrics_without_camera
+            rows[f'{title}, without focal correction'] = report.metrics_without_camera
     print(as_table(rows, published_for(args.dataset)))
     if found.uncertainty:
         print(f'\n{uncertainty_table(found.uncertainty, card.calibrated_heads)}')

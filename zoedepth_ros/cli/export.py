@@ -54,16 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f'--{side}',
             type=image_side_px,
             metavar='PX',
-            help=f"{side.capitalize()} of the network's input [px] (default: the {side} of the "
-            "model's input).",
+            help=f"{side.capitalize()} of the network's input [px] (default: the model's own "
+            f'{side}).',
         )
     add(
         '--max-deviation',
         type=positive,
         metavar='X',
-        help='For onnx: largest difference between the depth of the new file and the depth of '
-        'torch, relative to the mean depth, for 999 of 1000 pixels. With a larger difference no '
-        f'file is written (default: {MAX_DEVIATION}).',
+        help='For onnx: largest allowed difference between an output of the new file and of '
+        'torch, relative to the mean of the output; 1 of 1000 pixels may differ more. With a '
+        f'larger difference no file is written (default: {MAX_DEVIATION}).',
     )
 
 
@@ -113,7 +113,7 @@ def _build_engine(args: argparse.Namespace, out: Path) -> None:
         print(f'         {line}')
     if built.release_warning:
         print(f'WARNING  {built.release_warning}')
-    print(f'-> {out} ({out.stat().st_size / 1e6:.1f} MB) and {out.name}.json beside it')
+    print(f'-> {out} ({out.stat().st_size / 1e6:.1f} MB) and {out.name}.json in the same folder')
 
 
 def _export_onnx(args: argparse.Namespace, path: Path) -> None:
@@ -149,8 +149,8 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> None:
     print(f'outputs  {", ".join(exported.outputs)}')
     check = exported.check
     print(
-        f'check    ONNX Runtime against torch, {check.n_images} images: largest deviation '
-        f'{check.worst:.1e}'
+        f'check    ONNX Runtime against torch, {check.n_images} images: largest deviation of a '
+        f'pixel {check.worst:.1e} of the mean'
     )
     for line in check.lines():
         print(f'         {line}')

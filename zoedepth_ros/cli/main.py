@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = with_command_joined(sys.argv[1:] if argv is None else argv)
     if any(re.fullmatch(r'(--[\w-]+=)?', text) for text in arguments):  # as of an unset variable
         given = shlex.join(['zoedepth', *arguments])
-        text = f'expected a value for every argument, got an empty one in {given}'
+        text = f'an argument is empty (is a shell variable not set?): {given}'
         return _report_error(text, REFUSED)
     args = _parser(arguments).parse_args(arguments)
     os.environ.update(thread_environment(os.environ))  # before anything imports torch

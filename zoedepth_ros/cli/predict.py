@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from zoedepth_ros.media.files import StoredImage
     from zoedepth_ros.pipeline.sequence import ImageOutputs
 
-HELP = 'write the depth of images and videos as PNG [mm], NumPy array, colours and point cloud'
+HELP = (
+    'write the depth of images (PNG [mm], NumPy array, colours, point cloud) and videos (PNG, '
+    'colours)'
+)
 
 DEFAULTS = PipelineSettings(cloud_decimation=1)
 """Those of the node, but every pixel becomes a point."""
@@ -119,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         failures += 1
     warn_of_weights(predictor.weights_warning)
     if failures:
-        _print_error(f'{failures} of {len(paths)} images failed')
+        _print_error(f'{failures} of {len(paths)} inputs failed')
     return FAILED if failures else DONE
 
 
@@ -232,8 +235,8 @@ def _print_model(
         for_what = 'depth and cloud' if is_corrected else 'the cloud'
         hfov_deg = math.degrees(_assumed_hfov_rad(predictor))
         print(
-            f'camera   a field of view of {hfov_deg:g} degrees is assumed for {for_what}; set '
-            'that of your camera with --hfov or --calibration, or by EXIF'
+            f'camera   a field of view of {hfov_deg:g} degrees is assumed for {for_what} of '
+            'images without EXIF data; set that of your camera with --hfov or --calibration'
         )
 
 
@@ -291,7 +294,7 @@ def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warnin
         )
     dropped = found.points.shape[0] * found.points.shape[1] - count
     left_out = (
-        f', {dropped} pixels left out at edges and beyond {found.range_m:.3g} m' if dropped else ''
+        f', {dropped} pixels without a point (no depth, at an edge, or too far)' if dropped else ''
     )
     print(f'    {count} points{left_out}')
     print(f'    -> {png}, {npy.name}, {color.name}, {ply.name}')

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--embed',
         metavar='DIR',
         help='After the training evaluate the best weights on rendered scenes and write them to '
-        'this folder in float16, as the package contains them.',
+        'this folder as float16, the format of the weights in this package.',
     )
     parser.add_argument('--device', default='auto', help=DEVICE)
 

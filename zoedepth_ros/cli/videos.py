@@ -61,7 +61,7 @@ def predict_video(
         print(f'    {text}')
     missing = 0 if rate_hz else stated_frames(path) - count
     if missing > 0:
-        print(f'    {missing} more frames cannot be read: the video is damaged or cut')
+        print(f'    {missing} more frames cannot be read: the video is damaged or cut off')
     color = '' if writer.color_error else f'{writer.color.name}, '
     print(f'    -> {writer.folder}/, {color}{writer.table.name}')
     if writer.color_error:
@@ -151,6 +151,6 @@ class _Writer:
             name_for_opencv(self._unfinished), code, self._fps, (width, height)
         )
         if not video.isOpened():
-            size = f'{width} x {height} px, {self._fps:g} frames a second'
+            size = f'{width} x {height} px, {self._fps:g} frames per second'
             raise OSError(f'OpenCV cannot write a video of {size}')
         return video

@@ -68,8 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--camera-info',
         metavar='TOPIC',
-        help='Topic of the calibration, of a recording or live (default: camera_info in the '
-        'namespace of the images).',
+        help='Topic of the calibration, recorded or live (default: camera_info in the namespace '
+        'of the images).',
     )
     add(
         '--depth-topic',

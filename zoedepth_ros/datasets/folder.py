@@ -66,7 +66,12 @@ class Folder(DepthDataset):
             camera = self._camera_of(entry.image)
             camera = camera and camera.scaled_to(width, height)
         except CameraError as error:
-            raise DatasetError(self.name, entry.image, str(error), 'its camera') from error
+            raise DatasetError(
+                self.name,
+                entry.image,
+                str(error),
+                'a camera (camera.json or camera/*.json) that fits this image',
+            ) from error
         return self._sample(entry, rgb, self._read_depth(entry), camera)
 
     def _camera_of(self, image: Path) -> Intrinsics | None:

@@ -108,7 +108,7 @@ def read_split_list(
     """
     expected = WHERE.format(file_name=file_name)
     if path is None:
-        raise DatasetError(dataset, 'split list', 'the file is not given', expected)
+        raise DatasetError(dataset, 'split list', 'no file is given (option split_list)', expected)
     path = Path(path).expanduser()
     listed = []
     for number, line in enumerate(read_lines(path, dataset, expected), start=1):

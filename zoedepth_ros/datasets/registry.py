@@ -77,7 +77,7 @@ def open_dataset(name: str, options: DatasetOptions) -> DepthDataset:
     training = (*with_option('split'), 'folder')  # a folder has no splits
     if options.split == 'train' and name not in training:
         raise ValueError(
-            f'{name} has no training part in this package; only {", ".join(training)} have'
+            f'the data set {name} cannot be used for training, only {", ".join(training)}'
         )
     kind, own = DATASETS[name]
     for field in fields(options):

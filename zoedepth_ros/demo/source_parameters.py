@@ -34,15 +34,15 @@ PARAMETERS: tuple[Parameter, ...] = (
         'width',
         0,
         'Width of the published images [px]. 0 keeps the width of the source or, if height is '
-        'set, its aspect ratio. If width and height are set, the image is cropped around its '
-        'centre. The width of a rendered trajectory is trajectory.width.',
+        'set, the aspect ratio of the source. If width and height are set, the image is cropped '
+        'around its centre. The width of a rendered trajectory is trajectory.width.',
         limits=(0, _MAX_SIDE_PX),
     ),
     _fixed(
         'height',
         0,
-        'Height of the published images [px]. 0 keeps the height of the source or, if width '
-        'is set, its aspect ratio.',
+        'Height of the published images [px]. 0 keeps the height of the source or, if width is '
+        'set, the aspect ratio of the source.',
         limits=(0, _MAX_SIDE_PX),
     ),
     _fixed(

@@ -227,7 +227,8 @@ class StreamRecorder(Node):
         above = draw_trajectory(summary, model=model, warning=warning if is_random else '')
         if above and self.context.ok():  # not while a signal stops the node: it takes seconds
             above += draw_missing_floor(
-                f'images of this stream with edges by {model}: {self._images_with_edges}'
+                f'images of this stream in which {model} found such edges: '
+                f'{self._images_with_edges}'
             )
         files = write_frames(
             self._folder,
@@ -255,7 +256,7 @@ class StreamRecorder(Node):
         missing = ', '.join(self._missing)
         ground_truth = self._ground_truth.summary.summary()
         return {
-            'result': f'missing: {missing}' if missing else 'depth and points arrived',
+            'result': f'missing: {missing}' if missing else 'depth and points were received',
             'warning': _NO_STATUS if self._status is None else self._status.weights_warning,
             'node': {} if self._status is None else status_values(self._status),
             'duration_s': round(time.monotonic() - self._started_s, 1),

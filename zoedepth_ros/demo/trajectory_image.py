@@ -17,7 +17,7 @@ from zoedepth_ros.media.sample import DOMAINS
 
 _TEXT_PX = 16.0
 _BLACK = (
-    'black: the sky; in the error also depth above the scored range, '
+    'black: the sky; in the error image also depth above the scored range, '
     f'{MAX_DEPTH_M["indoor"]:g} m indoors and {MAX_DEPTH_M["outdoor"]:g} m outdoors'
 )
 _COLORS = {'indoor': (80, 165, 235), 'outdoor': (200, 140, 60)}  # blue, green, red
@@ -94,7 +94,7 @@ def door_text(delay_s: float | None) -> str:
     if delay_s is None:
         return 'door; the head does not switch'
     order = 'after' if delay_s >= 0.0 else 'before'
-    return f'door; the head switches {abs(delay_s):.1f} s {order} it'
+    return f'door; the head switches {abs(delay_s):.1f} s {order} the door'
 
 
 def percent(share: float) -> str:

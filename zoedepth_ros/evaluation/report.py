@@ -166,7 +166,9 @@ def as_table(rows: Mapping[str, Metrics], published: Sequence[PublishedScores] =
     for label, row in zip(labels, published, strict=True):
         ours = asdict(next(iter(rows.values())))
         gain = fmean(improvements(ours, row.scores).values())
-        lines.append(f'{_line(label, width, row.scores)}   ours {gain:+.1%}')
+        lines.append(
+            f'{_line(label, width, row.scores)}   mean improvement by the first row: {gain:+.1%}'
+        )
     return '\n'.join(lines)
 
 

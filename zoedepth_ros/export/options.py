@@ -44,6 +44,4 @@ def chosen_heads(head: str, available: tuple[str, ...]) -> tuple[str, ...]:
     if head in available:
         return (head,)
     choices = (*available, BOTH) if len(available) > 1 else available
-    raise ValueError(
-        f'no head {head!r} to export: the heads of this model are {", ".join(choices)}'
-    )
+    raise ValueError(f'unknown head {head!r}: expected one of {", ".join(choices)}')

@@ -47,7 +47,9 @@ def build_engine(onnx_file: Path, out: Path, precision: str = 'fp16') -> BuiltEn
     DeviationError for an engine whose outputs are not those of ONNX Runtime.
     """
     if precision not in ENGINE_PRECISIONS:
-        raise ValueError(f'unknown precision {precision!r}: expected one of {ENGINE_PRECISIONS}')
+        raise ValueError(
+            f'unknown precision {precision!r}: expected {" or ".join(ENGINE_PRECISIONS)}'
+        )
     if not onnx_file.is_file():
         raise ValueError(
             f'{onnx_file}: no such file, expected the .onnx file that the engine is built from'
@@ -56,7 +58,7 @@ def build_engine(onnx_file: Path, out: Path, precision: str = 'fp16') -> BuiltEn
         import tensorrt
     except ImportError as error:
         raise ValueError(
-            f'an engine needs TensorRT and its Python module (docs/jetson.md): {error}'
+            f'building an engine needs TensorRT and its Python module (docs/jetson.md): {error}'
         ) from error
     library: Any = tensorrt
     logger = library.Logger(library.Logger.ERROR)

@@ -186,7 +186,7 @@ def expected_contract(path: Path) -> str:
     names = (f'{path.stem}.yaml', f'{path.stem}.yml', f'{path.name}.yml')
     unread = [name for name in names if path.with_name(name).is_file()]
     hint = f' ({unread[0]} exists, but a file of this name is not read)' if unread else ''
-    return f'expected metadata {KEY!r} or {contract_file(path)}{hint}'
+    return f'expected the metadata {KEY!r} in the file, or a file {contract_file(path)}{hint}'
 
 
 def contract_text(path: Path, metadata: Mapping[str, str]) -> str:

@@ -317,7 +317,9 @@ class FallbackPredictor:
         try:
             self._swap(self._settings)
         except (InferenceError, ValueError, OSError) as error:
-            self._warn(f'the depth network cannot be built any more: {error}')
+            self._warn(
+                f'the depth network cannot be built again with its previous settings: {error}'
+            )
 
     def _fall_back(self, kind: type[InferenceError], text: str, image: Size) -> bool:
         """Build the next fallback; False when this failure has none left."""
@@ -340,7 +342,8 @@ class FallbackPredictor:
                 kind, text = type(error), str(error)
             except (ValueError, OSError) as error:  # a backbone of one size, a GPU without bf16
                 self._warn(
-                    f'the depth network cannot be built with lower settings either: {error}'
+                    'the depth network cannot be built with the settings of the next fallback: '
+                    f'{error}'
                 )
                 if kind is not NotFinite:
                     break

@@ -37,4 +37,8 @@ def bf16_emulated() -> str:
         supported = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     except (RuntimeError, AttributeError):
         supported = False
-    return '' if supported else 'oneDNN of this torch does not use bf16 instructions here'
+    return (
+        ''
+        if supported
+        else 'oneDNN of this torch does not use the bf16 instructions of this processor'
+    )

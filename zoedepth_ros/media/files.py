@@ -82,7 +82,8 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
         white, notes = (1 << significant.of(pixels, bits)) - 1, [f'{significant.text} (--bits)']
     is_known = 0 < written < np.iinfo(pixels.dtype).max and not _is_scaled(data, written)
     if is_known and not (bits and pixels.dtype == np.uint16):
-        white, notes = written, [f'the value of white is {written}, by the header of the file']
+        white = written
+        notes = [f'white has the value {written}, as the header of the file states']
     doubts = () if bits else doubts_by_name(name)
     doubts += doubts_by_values(pixels, is_grey=is_grey, bits=bits, white=white)
     if white != 0xFF or pixels.dtype == np.uint16:

@@ -17,7 +17,7 @@ import numpy as np
 JPEG_START = b'\xff\xd8'
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of a start of frame (table B.1)."""
-NO_END = 'breaks off: no end marker'
+NO_END = 'is cut off: it has no end marker'
 
 _END, _SCAN, _TABLES, _RESTART_INTERVAL = 0xD9, 0xDA, 0xC4, 0xDD
 _HUFFMAN, _LOST = frozenset({0xC0, 0xC1}), bytes(32)
@@ -147,7 +147,7 @@ class _Frame:
             return ''
         for component in self.samplings:
             if any(self.lowest_bits.get(component, [_UNKNOWN])):
-                return 'breaks off: the last of its scans are missing'
+                return 'is cut off: its last scans are missing'
         return ''
 
     def zeros(self, header: bytes, coded: bytes, ends: Mapping[int, bool]) -> str:

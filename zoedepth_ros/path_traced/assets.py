@@ -81,8 +81,9 @@ class Assets:
         for kind, items in vars(self).items():
             if not items and kind != 'vehicles':
                 raise ValueError(
-                    f'{kind.replace("_", " ")}: {models} and the folder of HDRIs hold none for '
-                    f'the split {split!r}; every ninth is for validation'
+                    f'{kind.replace("_", " ")}: {models} and the folder of HDRIs contain none '
+                    f'for the split {split!r}; about every ninth belongs to the split for '
+                    'validation'
                 )
 
     def small_model(self, draws: Draws) -> Model:
@@ -107,7 +108,7 @@ class Assets:
             model = read_model(draws.pick(entries))
             if model is not None and model.face_count < most_faces:
                 return model
-        raise ValueError(f'models: none of {len(entries)} has faces, and fewer than {most_faces}')
+        raise ValueError(f'models: none of {len(entries)} models has 1 to {most_faces - 1} faces')
 
 
 def _is_small(entry: Entry) -> bool:

@@ -367,7 +367,7 @@ class CameraPipeline(Resumable):
         known = {'depth.scale': at.depth_scale}
         if scale.confidence > 0.0 and at.scale_source != 'height':  # see ground_notice
             name = 'scale.file' if at.scale_source == 'off' else f'scale.source {at.scale_source}'
-            known[f'the scale by {name}'] = scale.target
+            known[f'the scale from {name}'] = scale.target
         found += [
             f'{name} is {value:.3g}, which is unusual: check that distances are in metres'
             for name, value in known.items()
@@ -391,8 +391,8 @@ class CameraPipeline(Resumable):
         scale = self.scale.state
         if scale.confidence > 0.0 and is_unusual(scale.target, by_height=True):
             doubt = (
-                f'the scale by camera.height is {scale.target:.2f}, which is unusual: '
-                'check that the floor is in view and not a table'
+                f'the scale from camera.height is {scale.target:.2f}, which is unusual: check '
+                'that the floor is in view and not a table'
             )
             found = '; '.join(filter(None, (found, doubt)))
         return found
@@ -425,8 +425,8 @@ class CameraPipeline(Resumable):
         if is_known or self._clouds.ground_segmentation.ground is None:
             return ''
         return (
-            'the lowest large plane in view is taken for the floor; set camera.height, so that '
-            'a table that hides the floor is not taken for the floor'
+            'the lowest large plane in view is used as the floor; set camera.height, so that a '
+            'table that hides the floor is not mistaken for the floor'
         )
 
     def save_scale(self) -> str:

@@ -136,7 +136,7 @@ class Contradiction(Resumable):
             f'a pitch of {pitch_deg:.{decimals}f} and a roll of {roll_deg:.{decimals}f} degrees'
             for pitch_deg, roll_deg in (self._angles_deg, _angles_deg(Ground(up, 0.0, 0.0)))
         )
-        return f'by the floor in the image, the camera has {seen}, expected {known}'
+        return f'judging by the floor in the image, the camera has {seen}, expected {known}'
 
     def text(self, up: Up, settings: PipelineSettings) -> str:
         """Describe the contradiction and name the parameters to check; '' without one."""
@@ -148,8 +148,8 @@ class Contradiction(Resumable):
         remedy = (
             f'TF to {settings.camera_base_frame}'
             if settings.camera_base_frame
-            else f'camera.pitch (seen {pitch_rad:.3f} rad) and camera.roll (seen {roll_rad:.3f} '
-            'rad) or camera.base_frame'
+            else f'camera.pitch (estimate {pitch_rad:.3f} rad) and camera.roll (estimate '
+            f'{roll_rad:.3f} rad) or camera.base_frame'
         )
         if tolerance_rad > 0.0:
             return (
@@ -157,7 +157,9 @@ class Contradiction(Resumable):
                 f'({math.degrees(tolerance_rad):.0f} degrees), so the ground plane is '
                 f'rejected; check {remedy}'
             )
-        return f'{found}: the scale and the heights may be wrong; check {remedy}'
+        return (
+            f'{found}: the scale of depth and the heights of points may be wrong; check {remedy}'
+        )
 
 
 def _angles_deg(ground: Ground) -> NDArray[np.float64]:
@@ -295,7 +297,7 @@ class GroundSegmentation(Resumable, holds=(Ground, _Kept)):
 
 def _other_height(found: Ground, last: Ground | None, settings: PipelineSettings) -> str:
     """Return why a plane may not be the ground, by the height of the camera; '' if it may."""
-    seen = f'a plane {found.height_m:.2f} m below the camera is not taken for the ground'
+    seen = f'a plane {found.height_m:.2f} m below the camera is not used as the ground'
     known_m = settings.camera_height_m
     if known_m > 0.0:
         if known_m / OTHER_HEIGHT < found.height_m < known_m * OTHER_HEIGHT:
@@ -309,7 +311,7 @@ def _other_height(found: Ground, last: Ground | None, settings: PipelineSettings
         return ''
     return (
         f'{seen} for {KEPT_S:.0f} s, because the ground was {last.height_m:.2f} m below the '
-        'camera until now; set camera.height to tell a table from the ground'
+        'camera until now; set camera.height to distinguish a table from the ground'
     )
 
 

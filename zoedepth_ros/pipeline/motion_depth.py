@@ -90,7 +90,7 @@ class MotionDepth(Resumable, holds=(Corners, CameraPose)):
     KEPT = ('_grey', '_ids', '_places', '_next_id', '_kept', '_last')
 
     def __init__(self) -> None:
-        self.reason = 'no image yet'
+        self.reason = 'no image has arrived yet'
         """Why the last image gave nothing, in words; '' if it did."""
         self.has_pose = True
         """Whether poses are known."""

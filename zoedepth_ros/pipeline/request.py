@@ -340,24 +340,24 @@ def why_unfit(settings: PipelineSettings, predictor: DepthPredictor) -> str | No
     corrects = correction in (SCALE, WARP)
     if settings.filter_max_uncertainty_m > 0.0 and not found.has_uncertainty:
         return (
-            'filter.max_uncertainty must be 0.0, because the network gives no uncertainty '
-            '(its contract has no spread)'
+            'filter.max_uncertainty must be 0.0, because the network gives no uncertainty (its '
+            'contract has no section spread)'
         )
     if found.is_canonical and (corrects or settings.camera_training_hfov_rad > 0.0):
         name = f'focal_correction {correction}' if corrects else 'camera.training_hfov'
         return (
-            f'{name} is not allowed, because the network itself uses the focal length, as its '
-            'contract states'
+            f'{name} is not allowed, because the network itself uses the focal length '
+            '(depth.kind canonical in its contract)'
         )
     if found.along_ray and correction == WARP:
         return (
             "focal_correction 'warp' is not allowed, because the depth of this network is along "
-            'the ray'
+            'the ray (depth.along in its contract)'
         )
     if corrects and not (found.has_training_camera or settings.camera_training_hfov_rad):
         return (
-            f'focal_correction {correction}: the training camera of this network is '
-            'unknown: set camera.training_hfov, or training_hfov_deg in its contract'
+            f'focal_correction {correction}: the training camera of this network is unknown: set '
+            'camera.training_hfov, or depth.training_hfov_deg in the contract of the network'
         )
     return None
 

@@ -170,7 +170,7 @@ class Scaling(Resumable, holds=(DepthShape,)):
         shape = self.shape  # read once: another thread may replace it
         if shape is not None:
             change = float(np.abs(shape.logs).max())
-            note += f'; shape corrected by up to {100.0 * math.expm1(change):.0f} %'
+            note += f'; scale.shape corrects depth by up to {100.0 * math.expm1(change):.0f} %'
         state = self._trackers[self._head].state
         return ScaleReport(self._applied, state, ground, note.removeprefix('; '))
 

@@ -107,7 +107,7 @@ class DepthNode(LifecycleNode):
             raise
         self._node_parameters.warn_without_effect()
         topics = ', '.join(stream.image_topic for stream in self._streams)
-        self.get_logger().info(f'the node is active, with images from {topics}')
+        self.get_logger().info(f'the node is active; image topics: {topics}')
         return super().on_activate(state)
 
     @reported(ERROR)

@@ -127,7 +127,9 @@ class AgeFilter:
             self._drop(OUT_OF_ORDER, LATE)
             return False
         if self._order.restarted and self._statistics.note_clock_jump():
-            self._warn('the clock jumped back, as in a bag that loops: the stream starts again')
+            self._warn(
+                'time jumped back, as in a bag that loops: the images are treated as a new stream'
+            )
         return True
 
 
@@ -215,7 +217,9 @@ class ImageProcessor:
             notices.pop('scan', None)
         yield from notices.values()
         if pipeline.lacks_camera:
-            effect = 'depth is not corrected for the focal length, so its scale is a guess'
+            effect = (
+                'depth is not corrected for the focal length, so the scale of depth is a guess'
+            )
             yield f'there is no usable camera_info, and camera.hfov is not set: {effect}'
         elif known is not None and known.assumed:
             yield (
@@ -359,7 +363,7 @@ class ImageProcessor:
             corrected = settings.focal_correction not in ('auto', 'off')
             no_depth = corrected or convention_of(self._predictor).needs_camera
             effect = (
-                'there is no depth, because it needs the camera intrinsics'
+                'there is no depth, because depth needs the camera intrinsics'
                 if no_depth
                 else 'there is depth, but there are no points'
             )
@@ -381,8 +385,8 @@ class ImageProcessor:
         if camera is None or not self._camera_tracker.is_outdated(camera, header):
             return True
         message = (
-            'the camera_info of an image has changed and arrived only while the image was '
-            'processed'
+            'the camera_info of an image arrived only while the image was processed, and differs '
+            'from the one used'
         )
         self.drop(LATE_CAMERA_INFO, message)
         return False

@@ -32,7 +32,10 @@ class Process:
     def share_of(self, batch_size: int) -> int:
         """Return this process' part of a batch.  Raises ValueError unless it is a whole number."""
         if batch_size % self.world_size:
-            message = f'batch_size {batch_size} is not a multiple of {self.world_size} processes'
+            message = (
+                f'batch_size {batch_size} is not a multiple of the number of processes, '
+                f'{self.world_size}'
+            )
             raise ValueError(message)
         return batch_size // self.world_size
 

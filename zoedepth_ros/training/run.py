@@ -88,8 +88,8 @@ def check_heads(config: TrainingConfig) -> None:
     named = {str(domain.domain) for domain in config.domains}
     if named - set(heads):
         raise ValueError(
-            f'the key domains names {", ".join(sorted(named - set(heads)))}, but {config.model} '
-            f'has only the heads {", ".join(heads)}'
+            f'domains has an entry for {", ".join(sorted(named - set(heads)))}, but '
+            f'{config.model} has only the heads {", ".join(heads)}'
         )
     missing = set(heads) - named
     routed = [s.name for s in config.stages if s.loss == 'metric' and s.router_weight > 0]
@@ -112,8 +112,8 @@ def check_stages(config: TrainingConfig, model: ZoeDepth, process: Process) -> N
         for prefix in stage.frozen:
             if not any(name.startswith(prefix) for name in names):
                 raise ValueError(
-                    f'stage {stage.name!r}: no parameter of {config.model} has a name that begins '
-                    f'with {prefix!r}, which frozen contains'
+                    f'stage {stage.name!r}: frozen contains {prefix!r}, but no parameter of '
+                    f'{config.model} has a name that begins with {prefix!r}'
                 )
 
 

@@ -102,7 +102,6 @@ def _find_kind(node: Node, topic: str, patience_s: float) -> Any:
             images = sorted(t for t, kinds in topics.items() if set(kinds) & set(_KINDS))
             there = ', '.join(images) or 'none'
             raise OSError(
-                f'{topic} is neither a file nor a topic with a publisher; the image topics are '
-                f'{there}'
+                f'{topic} is neither a file nor a topic with a publisher; image topics: {there}'
             )
         time.sleep(0.1)

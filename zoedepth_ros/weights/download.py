@@ -23,7 +23,7 @@ _TIMEOUT_S = 30.0
 _ATTEMPTS = 6
 _PAUSE_S = 2.0
 _CHUNK_BYTES = 1 << 20
-_REMEDY = 'free some space, then repeat the command: it fetches the rest'
+_REMEDY = 'free some space, then repeat the command, which downloads the rest'
 
 
 class _BrokenTransferError(OSError):

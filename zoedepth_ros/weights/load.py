@@ -183,7 +183,9 @@ def _copy(state_dict: Mapping[str, Tensor], model: ZoeDepth, expected: Set[str])
         if names
     ]
     if problems:
-        raise WeightsError(f'the file does not fit {model.config.name}: ' + '; '.join(problems))
+        raise WeightsError(
+            f'the tensors in the file do not fit {model.config.name}: ' + '; '.join(problems)
+        )
     model.load_state_dict(dict(state_dict), strict=len(expected) == len(parameters))
 
 

@@ -148,7 +148,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         culprit = re.search(r'GLOBAL (\S+)', str(error))
         found = f': {culprit[1]}' if culprit else ''
         raise WeightsError(
-            f'the file contains more than tensors, so it is not loaded{found}'
+            f'the file is not loaded, because it contains objects other than tensors{found}'
         ) from error
     except Exception as error:  # a damaged pickle may raise anything
         raise WeightsError(f'the checkpoint is damaged: {_first_sentence(error)}') from error

@@ -20,8 +20,8 @@ OUTPUTS = {0: 'depth', 4: 'depth, cloud with decimation 4', 1: 'depth, full clou
 STAGES = ('wait', 'decode', 'postprocess', 'publish')
 
 NOTES = (
-    'Overhead is the time from the call of the subscription callback to the last '
-    'publish, without the time of the depth network: known depth replaces its output.',
+    'Overhead is the time from the call of the subscription callback to the last publish, '
+    'without the time of the depth network: stored depth replaces the output of the network.',
     'The naive node is a simple depth node for comparison: it converts images as '
     'cv_bridge does, computes a mesh grid for every image, packs points as '
     'sensor_msgs_py does and publishes in the callback. The naive node filters nothing, '
@@ -33,7 +33,8 @@ NOTES = (
     'of the launch files. In the plain environment all processes have the defaults of '
     'ROS 2; there best-effort subscriptions lose almost all images, so the naive node '
     'subscribes with reliable QoS.',
-    'Each image is sent to one node at a time, in turn, with cold processor caches.',
+    'For overhead and latency, each image is sent to the nodes one after the other, with a pause '
+    'in between, so that the processor caches are cold.',
 )
 
 

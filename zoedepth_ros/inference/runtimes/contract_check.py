@@ -108,7 +108,7 @@ def _of_values(
     """Check signs, range, confidence, sky and spread of one image."""
     contract, maps = predictor.contract, predictor.outputs(image.rgb)
     wrong = float((maps[contract.depth] <= 0.0).mean())
-    yield Finding(_level(wrong), f'{image.name}: {wrong:.1%} of the depth is not positive')
+    yield Finding(_level(wrong), f'{image.name}: {wrong:.1%} of the depth values are not positive')
     known_m, (near_m, far_m) = _known(result), contract.range_m
     known_m = known_m[np.isfinite(known_m)]
     if known_m.size == 0:
@@ -122,8 +122,8 @@ def _of_values(
     low_m, middle_m, high_m = np.percentile(known_m, (1.0, 50.0, 99.0))
     yield Finding(
         _level(outside),
-        f'{image.name}: {low_m:.3g} to {high_m:.3g} m, median {middle_m:.3g} m; {outside:.1%} is '
-        f'outside head.range {near_m:g} to {far_m:g} m',
+        f'{image.name}: {low_m:.3g} to {high_m:.3g} m, median {middle_m:.3g} m; {outside:.1%} of '
+        f'the values are outside head.range {near_m:g} to {far_m:g} m',
     )
     if known_m.max() - known_m.min() <= 1e-6 * known_m.max() and not contract.along_ray:
         yield Finding(
@@ -151,8 +151,8 @@ def _of_values(
         level = OK if 0.0 < share < 1.0 else DOUBT
         yield Finding(
             level,
-            f'{image.name}: in the median pixel the standard deviation (output spread) is '
-            f'{share:.1%} of the depth',
+            f'{image.name}: the standard deviation (output spread) is {share:.1%} of the depth '
+            '(median of the pixels)',
         )
 
 
@@ -165,7 +165,7 @@ def _of_sky(image: CheckImage, sky: NDArray[np.bool_]) -> Finding:
         level = BROKEN
     return Finding(
         level,
-        f'{image.name}: {found.mean():.0%} is sky, expected {true.mean():.0%}'
+        f'{image.name}: {found.mean():.0%} of the pixels are sky, expected {true.mean():.0%}'
         + (': is the threshold wrong, or above and below interchanged?' if level != OK else ''),
     )
 
@@ -181,7 +181,7 @@ def _of_scale(image: CheckImage, result: DepthResult, *, along_ray: bool) -> Ite
     level = OK if factor < _NEAR_SCALE else DOUBT if factor < _FAR_SCALE else BROKEN
     hint = '' if level == OK else ': is the unit, depth.focal, input.range, mean or std wrong?'
     yield Finding(
-        level, f'{image.name}: the median is {ratio:.3g} times that of the true depth{hint}'
+        level, f'{image.name}: the median depth is {ratio:.3g} times the true median depth{hint}'
     )
     with np.errstate(invalid='ignore'):
         error = np.log(found_m[both] / true_m[both])
@@ -213,7 +213,9 @@ def _of_order(images: list[CheckImage], results: list[DepthResult]) -> Iterator[
     level = OK if values and min(values) > 0.3 else DOUBT
     if values and max(values) < _REVERSED:
         level = BROKEN
-    hint = {BROKEN: ': the output falls with the distance, as inverse depth does'}.get(level, '')
+    hint = {BROKEN: ': the output decreases with the distance, as inverse depth does'}.get(
+        level, ''
+    )
     yield Finding(level, f'rank correlation of depth with the true depth, 1 is best: {text}{hint}')
 
 
@@ -271,10 +273,14 @@ def _of_focal_length(predictor: ForeignPredictor, image: CheckImage) -> Iterator
     hint = ''
     if not holds and contract.focal is not None:
         hint = (
-            ': the output does not follow the focal length as canonical depth does; is it metric?'
+            ': the output does not change with the focal length as canonical depth does: is '
+            'depth.kind metric?'
         )
     elif not holds:
-        hint = ': depth follows the apparent size; is it canonical, or of one training camera?'
+        hint = (
+            ': depth changes with the apparent size of objects: is depth.kind canonical, or is '
+            'depth.training_hfov_deg missing?'
+        )
     yield Finding(
         OK if holds else DOUBT,
         f'{image.name}: at twice the focal length the depth of the same place is {ratio:.2f} '

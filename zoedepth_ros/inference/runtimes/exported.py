@@ -78,8 +78,8 @@ def open_exported(
             predictor = ExportedPredictor(session, origin)
         except ValueError as error:
             raise ValueError(
-                f'{error}; a network of others needs a contract (description of its inputs and '
-                f'outputs): {expected_contract(file)}'
+                f'{error}; a network from outside this package needs a contract (description of '
+                f'its inputs and outputs): {expected_contract(file)}'
             ) from error
         own_size = predictor.size
     else:
@@ -141,7 +141,7 @@ class ExportedPredictor(SingleImagePredictor):
         lacks = [name for name in ('height', 'width', 'model', 'head') if name not in about]
         if lacks:
             raise ValueError(
-                f'{origin}: `zoedepth export` did not write this file, because its metadata lack '
+                f'{origin}: this is no file of `zoedepth export`: its metadata lack '
                 f'{", ".join(lacks)}'
             )
         sides = [about['height'], about['width']]
@@ -166,8 +166,8 @@ class ExportedPredictor(SingleImagePredictor):
         shapes, expected = [*session.inputs.values()], (1, 3, *self.size)
         if shapes != [expected]:
             raise ValueError(
-                f'{origin}: expected one input of the shape {expected}, which the metadata states,'
-                f' got {shapes}'
+                f'{origin}: expected one input of the shape {expected}, as in its metadata, got '
+                f'{shapes}'
             )
         router = ['router_logits'] if len(self.heads) > 1 else []
         names = dict.fromkeys(chain(*map(self._names, self.heads), router))

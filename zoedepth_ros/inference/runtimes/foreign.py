@@ -228,11 +228,7 @@ class ForeignPredictor(SingleImagePredictor):
         if values.dtype.kind not in ('f' if measures else 'fbiu'):
             raise ContractError(
                 f'{self._origin}: output {name} is of type {values.dtype}: expected '
-                + (
-                    'float32 or float16'
-                    if measures
-                    else 'a type of floating point, integer or bool'
-                )
+                + ('float32 or float16' if measures else 'a floating-point, integer or bool type')
             )
         flat = np.squeeze(values.astype(np.float32))
         expected = f'expected a map with the aspect ratio of the input, {at.height} x {at.width}'

@@ -117,17 +117,18 @@ def fastest(folder: Path, key: str, default: str, times_ms: dict[str, float], wh
     path = folder / FILE
     if not times_ms:
         _logger.info(
-            f'execution mode {default!r} is used without a measurement, because other '
-            'programs used the processor: the modes are measured at the next start'
+            f'execution mode {default!r} is used without a measurement, because measuring took '
+            'too long (do other programs use the processor?); the next start measures again'
         )
         return default
     name = min(times_ms, key=lambda each: times_ms[each])
     if times_ms[name] > _MARGIN * times_ms[default]:
         name = default
     _logger.info(
-        f'execution mode {name!r} is the fastest on this processor for this input size: '
+        f'execution mode {name!r} is used on this processor for this input size; CPU time per '
+        f'{what}: '
         + ', '.join(f'{each} {ms:.1f} ms' for each, ms in times_ms.items())
-        + f' of CPU time per {what}; kept in {path}'
+        + f'; stored in {path}'
     )
     # Another process may have measured at the same time: the first one counts.
     if kept := kept_mode(folder, key, tuple(times_ms)):

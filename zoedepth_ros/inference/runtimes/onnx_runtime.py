@@ -44,8 +44,8 @@ class OnnxSession:
             raise ValueError(f'{path} cannot be opened by ONNX Runtime: {error}{hint}') from error
         if self.device != 'cpu' and _CUDA not in self._session.get_providers():
             raise ValueError(  # it would silently use the CPU
-                f'device {device!r}: CUDA does not start in this ONNX Runtime; it may be '
-                'built for another version of CUDA'
+                f'device {device!r}: this ONNX Runtime cannot use CUDA; it may be built for '
+                'another version of CUDA'
             )
         inputs = self._session.get_inputs()
         self.inputs = {

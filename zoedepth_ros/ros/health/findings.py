@@ -85,7 +85,8 @@ def _below(rate_hz: float, warn_hz: float, error_hz: float) -> list[Finding]:
     for level, limit_hz in ((ERROR, error_hz), (WARN, warn_hz)):
         if rate_hz < limit_hz:
             found = (
-                f'depth is published at {rate_hz:.1f} Hz, less than the limit of {limit_hz:g} Hz'
+                f'outputs are published at {rate_hz:.1f} Hz, less than the limit of {limit_hz:g} '
+                'Hz'
             )
             return [(level, found)]
     return []

@@ -30,7 +30,7 @@ STATES: dict[int, tuple[str, str]] = {
     Status.STATE_UNKNOWN: ('unknown', 'the state is unknown'),
     Status.STATE_UNCONFIGURED: ('unconfigured', 'the node is not configured'),
     Status.STATE_INACTIVE: ('inactive', 'the node is configured, but not active'),
-    Status.STATE_DISABLED: ('disabled', 'the service ~/enable has switched the node off'),
+    Status.STATE_DISABLED: ('disabled', 'the service ~/enable has disabled processing'),
     Status.STATE_IDLE: ('idle', 'no output has a subscriber, so no depth is computed'),
     Status.STATE_NO_INPUT: ('no input', 'no images arrive'),
     Status.STATE_WORKING: ('working', 'images are processed'),

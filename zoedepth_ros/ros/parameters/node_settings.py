@@ -43,8 +43,8 @@ def check_device(value: str) -> str | None:
 def check_cameras(names: tuple[str, ...]) -> str | None:
     """Return why these cannot be the names of cameras, or None."""
     if not all(_CAMERA_NAME.fullmatch(name) for name in names):
-        return 'must be names that begin with a letter and contain letters, digits and _'
-    return 'must not name a camera twice' if len(set(names)) < len(names) else None
+        return 'must be names that begin with a letter and contain only letters, digits and _'
+    return 'must not contain a name twice' if len(set(names)) < len(names) else None
 
 
 @dataclass(frozen=True, slots=True)
