@@ -359,7 +359,7 @@ def test_a_focal_length_of_exif_that_no_lens_has_is_not_used(tmp_path, fake, cap
     fake.training_hfov_rad = np.pi / 2
     with_focal_length(tmp_path / 'p.jpg', focal_mm)
     assert predict(tmp_path / 'p.jpg', '--out', tmp_path / 'out') == 0
-    assert 'EXIF' not in capsys.readouterr().out.replace('or by EXIF', '')
+    assert 'EXIF' not in capsys.readouterr().out.replace('without a focal length in EXIF', '')
     assert (np.load(tmp_path / 'out' / 'p_depth.npy') == 2.0).all()
 
 

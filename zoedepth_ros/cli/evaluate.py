@@ -74,7 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--uncertainty-plot',
         metavar='FILE',
-        help='PNG file for the plot of the coverage and the sparsification of the uncertainty.',
+        help='PNG or JPG file for the plot of the coverage and the sparsification of the '
+        'uncertainty.',
     )
     add(
         '--worst',

@@ -236,7 +236,8 @@ def _print_model(
         hfov_deg = math.degrees(_assumed_hfov_rad(predictor))
         print(
             f'camera   a field of view of {hfov_deg:g} degrees is assumed for {for_what} of '
-            'images without EXIF data; set that of your camera with --hfov or --calibration'
+            'images without a focal length in EXIF; set the field of view of your camera with '
+            '--hfov or --calibration'
         )
 
 

@@ -173,12 +173,13 @@ def _of_distortion(fields: CalibrationFields, camera: CameraModel, name: str) ->
     if lens != EQUIDISTANT and max(abs(number) for number in d[2:4]) > LARGEST_TANGENTIAL:
         yield (
             f'the tangential coefficients {d[2]:.3g} and {d[3]:.3g} in D are too large for a '
-            f"lens: are they numbers of a model other than '{model}' (equidistant)?"
+            f"lens: do they belong to another distortion model than '{model}', such as "
+            'equidistant?'
         )
     if lens == EQUIDISTANT and abs(d[0]) > LEAST_RADIAL and max(map(abs, d[2:])) < LARGEST_HIGHER:
         yield (
-            'the last two numbers of D are as small as tangential coefficients of plumb_bob: '
-            f"are they numbers of a model other than '{model}'?"
+            'the last two numbers of D are as small as tangential coefficients of plumb_bob: do '
+            f"they belong to another distortion model than '{model}'?"
         )
     inner = camera.intrinsics
     columns = np.linspace(0.0, inner.width - 1.0, GRID)

@@ -27,7 +27,8 @@ IMAGE, NETWORK = 'image', 'network'
 STRETCH, PAD = 'stretch', 'pad'
 
 _REFUSED = {
-    'disparity': 'disparity and inverse depth have an unknown offset: they give no metric depth',
+    'disparity': 'disparity and inverse depth have an unknown offset, so they give no metric '
+    'depth',
     'relative': 'relative depth has an unknown scale, so it gives no metric depth',
 }
 _DOMAIN = re.compile('[a-z][a-z0-9_]*')
