@@ -1,10 +1,13 @@
-"""A report as JSON and as text."""
+"""Statistics of measured times, and a report as JSON and as text."""
 
 import json
 import math
 
+import pytest
+
 from zoedepth_ros.benchmark.benchmark_report import Section, Table, as_dict, as_text
 from zoedepth_ros.benchmark.machine import Machine, this_machine
+from zoedepth_ros.benchmark.timing import ratio, spread
 from zoedepth_ros.files import json_text
 
 MACHINE = Machine(
@@ -72,3 +75,23 @@ def test_this_machine_is_described_with_its_relevant_variables(monkeypatch):
     assert machine.versions['torch']
     assert machine.environment['MALLOC_TOP_PAD_'] == '67108864'
     assert 'SECRET_TOKEN' not in machine.environment
+
+
+def test_a_spread_has_median_and_percentiles():
+    found = spread([*range(1, 101)])
+    assert (found.median_ms, found.p5_ms, found.p95_ms, found.p99_ms) == (50.5, 5, 95, 99)
+    assert found.n == 100
+
+
+def test_percentiles_of_few_times_are_their_extremes():
+    assert spread([3.0]).p99_ms == spread([3.0]).p5_ms == 3.0
+    assert spread([1.0, 2.0, 9.0]).p95_ms == 9.0
+    with pytest.raises(ValueError, match='no time was measured'):
+        spread([])
+
+
+def test_a_ratio_is_taken_round_by_round():
+    # a machine that is half as fast in one round: both times double, the ratio stays
+    assert ratio([8.0, 4.0, 4.0], [2.0, 1.0, 1.0]) == 4.0
+    with pytest.raises(ValueError, match='shorter'):
+        ratio([1.0, 2.0], [1.0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoedepth_ros.path_traced.materials import random_material, surface_material
-from zoedepth_ros.path_traced.meshes import Matrix, Mesh, box, merged, revolved, shift
+from zoedepth_ros.path_traced.meshes import Matrix, box, merged, revolved, shift
 from zoedepth_ros.path_traced.scene import Scene
 
 SHELF_TOP_M = 2.1
@@ -55,34 +55,24 @@ def add_crate(scene: Scene, at: Matrix, width: float, depth: float, height: floa
     style = draws.pick(('solid', 'solid', 'slats', 'rim'))
     parts = [box(width + 2 * t, depth + 2 * t, t, texture_m)]
     for sign in (-1, 1):
-        x, y = sign * (width + t) / 2, sign * (depth + t) / 2
-        parts += _crate_side(style, (t, depth + 2 * t), height, texture_m, (x, 0, t), (sign, 0))
-        parts += _crate_side(style, (width, t), height, texture_m, (0, y, t), (0, sign))
+        for (along_x, along_y), (out_x, out_y) in (
+            ((t, depth + 2 * t), (sign, 0)),
+            ((width, t), (0, sign)),
+        ):
+            x, y = out_x * (width + t) / 2, out_y * (depth + t) / 2
+            if style == 'slats':
+                count = max(2, int(height / 0.06))
+                step = height / count
+                for k in range(count):
+                    place = (x, y, t + k * step)
+                    parts.append(box(along_x, along_y, 0.6 * step, texture_m, place))
+                continue
+            parts.append(box(along_x, along_y, height, texture_m, (x, y, 0)))
+            if style == 'rim':
+                place = (x + 0.01 * out_x, y + 0.01 * out_y, height - 0.008)
+                parts.append(box(along_x + 0.02, along_y + 0.02, 0.008, texture_m, place))
     scene.add(merged(parts), material, at)
     return at @ shift(0, 0, t)
-
-
-def _crate_side(
-    style: str,
-    size: tuple[float, float],
-    height: float,
-    texture_m: float,
-    at: tuple[float, float, float],
-    outwards: tuple[float, float],
-) -> list[Mesh]:
-    (along_x, along_y), (x, y, t) = size, at
-    if style == 'slats':
-        count = max(2, int(height / 0.06))
-        step = height / count
-        return [
-            box(along_x, along_y, 0.6 * step, texture_m, (x, y, t + k * step))
-            for k in range(count)
-        ]
-    side = [box(along_x, along_y, height, texture_m, (x, y, 0))]
-    if style == 'rim':
-        place = (x + 0.01 * outwards[0], y + 0.01 * outwards[1], height - 0.008)
-        side.append(box(along_x + 0.02, along_y + 0.02, 0.008, texture_m, place))
-    return side
 
 
 @dataclass(frozen=True, slots=True)
