@@ -152,35 +152,25 @@ def _table(results: NetworkResults) -> Table:
     about = results.facts
     how = f', {about["optimization"]}' if 'optimization' in about else ''
     title = f'ours, {about["precision"]}{how}, as the node runs it'
-    rows = [_row(results, title, results.ours, 1.0, results.depths_m, results.peak_mb)]
-    rows += [
-        _row(results, x.baseline.title, x.times, x.ratio, x.depths_m, x.peak_mb)
-        for x in results.comparisons
+    measured: list[tuple[str, Spread, float, NDArray[np.float32] | None, float]] = [
+        (title, results.ours, 1.0, results.depths_m, results.peak_mb),
+        *(
+            (x.baseline.title, x.times, x.ratio, x.depths_m, x.peak_mb)
+            for x in results.comparisons
+        ),
     ]
+    rows = []
+    for name, times, longer, depths_m, peak_mb in measured:
+        deviation = results.deviation(depths_m)
+        spread_text = f'{_ms(times.p5_ms)} to {_ms(times.p95_ms)}'
+        shown = '-' if math.isnan(deviation) else f'{deviation:.1e}'
+        row = (name, _ms(times.median_ms), spread_text, f'{longer:.2f}', shown, f'{peak_mb:.0f}')
+        rows.append(row)
     return Table(
         f'{results.model}, {height} x {width}, one image on {about["device"]}; weights: '
         f'{results.weights}',
         ('implementation', 'median ms', 'p5 to p95', 'times ours', 'deviation', 'peak MB'),
         tuple(rows),
-    )
-
-
-def _row(
-    results: NetworkResults,
-    title: str,
-    times: Spread,
-    longer: float,
-    depths_m: NDArray[np.float32] | None,
-    peak_mb: float,
-) -> tuple[str, ...]:
-    deviation = results.deviation(depths_m)
-    return (
-        title,
-        _ms(times.median_ms),
-        f'{_ms(times.p5_ms)} to {_ms(times.p95_ms)}',
-        f'{longer:.2f}',
-        '-' if math.isnan(deviation) else f'{deviation:.1e}',
-        f'{peak_mb:.0f}',
     )
 
 
