@@ -69,8 +69,5 @@ def _randomized(name: str, noise: Tensor) -> Tensor:
 def _gain(name: str) -> float:
     if 'refine' in name:
         return 0.7
-    if (
-        'seeds' in name or 'attractors' in name
-    ):  # centres that differ from each other and between pixels
-        return 2.0
-    return 2.0 if 'distribution' in name else 1.0
+    # Centres differ from each other and between pixels.
+    return 2.0 if any(w in name for w in ('seeds', 'attractors', 'distribution')) else 1.0

@@ -160,7 +160,8 @@ def _compare_all(
     rounds, budget = options.rounds or _ROUNDS, options.budget
     comparisons, reasons = list[BaselineMeasurement](), dict[str, list[str]]()
     needed_s = loading_s
-    for number, baseline in enumerate(sorted(others, key=_priority)):
+    important_first = sorted(others, key=lambda x: (*IN_SHORT, x.name).index(x.name))
+    for number, baseline in enumerate(important_first):
         left_s = budget.left_s - loading_s  # the steps after this loop take about as long
         if left_s < needed_s:
             reasons.setdefault(f'not started, to finish within {budget.text}', []).append(
@@ -188,10 +189,6 @@ def _compare_all(
                 reasons.setdefault(str(error), []).append(baseline.title)
     comparisons.sort(key=lambda x: others.index(x.baseline))
     return comparisons, [f'{"; ".join(titles)}: {reason}' for reason, titles in reasons.items()]
-
-
-def _priority(baseline: Baseline) -> int:
-    return IN_SHORT.index(baseline.name) if baseline.name in IN_SHORT else len(IN_SHORT)
 
 
 def _sustained(worker: Worker, config: ModelConfig, options: BenchmarkOptions) -> list[float]:

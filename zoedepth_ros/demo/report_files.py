@@ -33,7 +33,21 @@ def write_frames(
     clouds: frames whose cloud alone is written.
     """
     across, below = (warning, '') if is_random else ('', warning and f'trained on {warning}')
-    rows = [_draw(frame, warning=across, note=below, caption=caption) for frame in frames]
+    rows = []
+    for frame in frames:
+        head = f', {frame.head} head' if frame.head else ''
+        panel = draw_panel(
+            frame.rgb,
+            frame.depth_m,
+            frame.points_m,
+            frame.points_rgb,
+            uncertainty_m=frame.uncertainty_m,
+            edges=frame.edges_m,
+            titles=('image', f'depth [m]: {caption}{head}', SIDE_TITLE),
+            warning=across,
+            note=below,
+        )
+        rows.append(panel)
     if above and rows:
         title = f'{caption} on images without ground truth'
         rows.insert(0, heading(rows[0].shape[1], [title], _HEADING_PX))
@@ -46,21 +60,6 @@ def write_frames(
         write_ply(folder / name, frame.points_m, frame.points_rgb)
         names.append(name)
     return names
-
-
-def _draw(frame: RecordedFrame, *, warning: str, note: str, caption: str) -> NDArray[np.uint8]:
-    head = f', {frame.head} head' if frame.head else ''
-    return draw_panel(
-        frame.rgb,
-        frame.depth_m,
-        frame.points_m,
-        frame.points_rgb,
-        uncertainty_m=frame.uncertainty_m,
-        edges=frame.edges_m,
-        titles=('image', f'depth [m]: {caption}{head}', SIDE_TITLE),
-        warning=warning,
-        note=note,
-    )
 
 
 def _stacked(rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

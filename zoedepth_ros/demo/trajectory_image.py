@@ -41,17 +41,27 @@ def draw_trajectory(
     rows = [_row(where, frame, summary, warning) for where, frame in examples.items()]
     width = max(row.shape[1] for row in rows)
     lines = [f'{model} on a rendered trajectory with ground truth', error_text(summary), _BLACK]
-    above = [heading(width, lines, _TEXT_PX), *rows]
-    return [*above, _router_heading(width, timeline), _draw_timeline(timeline, width)]
+    router = 'The router selects the head'
+    if not math.isnan(timeline.accuracy):
+        router += f', correctly in {percent(timeline.accuracy)} of the images'
+    return [
+        heading(width, lines, _TEXT_PX),
+        *rows,
+        heading(width, [router], _TEXT_PX * 0.8),
+        _draw_timeline(timeline, width),
+    ]
 
 
 def _row(
     where: str, frame: ScoredFrame, summary: TrajectorySummary, warning: str
 ) -> NDArray[np.uint8]:
     time_s = frame.time_s - summary.start_s
+    # The head of this depth was active before the router output of this image.
+    earlier = [output for output in summary.router_outputs if output.time_s < frame.time_s]
+    head = f', {max(earlier, key=lambda output: output.time_s).head} head' if earlier else ''
     titles = (
         f'{where}, after {time_s:.1f} s',
-        f'prediction [m]{_head_at(summary, frame)}',
+        f'prediction [m]{head}',
         f'error: {percent(frame.score.abs_rel)} on average',
     )
     return draw_ground_truth_row(
@@ -62,19 +72,6 @@ def _row(
         titles=titles,
         warning=warning,
     )
-
-
-def _head_at(summary: TrajectorySummary, frame: ScoredFrame) -> str:
-    """Name the head of this depth: the active one before the router output of this image."""
-    earlier = [output for output in summary.router_outputs if output.time_s < frame.time_s]
-    return f', {max(earlier, key=lambda output: output.time_s).head} head' if earlier else ''
-
-
-def _router_heading(width: int, timeline: Timeline) -> NDArray[np.uint8]:
-    line = 'The router selects the head'
-    if not math.isnan(timeline.accuracy):
-        line += f', correctly in {percent(timeline.accuracy)} of the images'
-    return heading(width, [line], _TEXT_PX * 0.8)
 
 
 def error_text(summary: TrajectorySummary) -> str:
