@@ -88,42 +88,33 @@ class Encoding:
     least_side: int = 1
     """Columns and rows that OpenCV needs at least [px]."""
 
-    bridge_name: str = ''
-    """What cv_bridge calls it; empty when OpenCV converts it directly."""
-
-
-def _bayer(code: int, name: str) -> dict[str, Encoding]:
-    return {
-        f'{name}8': Encoding(1, code, least_side=3, bridge_name=f'{name}8'),
-        f'{name}16': Encoding(1, code, bits=16, least_side=3),
-    }
-
 
 _UYVY = Encoding(2, cv2.COLOR_YUV2RGB_UYVY, pair=(-4, -1), least_side=2)
 _YUYV = Encoding(2, cv2.COLOR_YUV2RGB_YUY2, pair=(-2, -3), least_side=2)
 
 # OpenCV names a Bayer pattern by its second row's second and third pixel, ROS by the first two of
 # both rows: bayer_rggb is BayerBG.
+_WITH_8_OR_16_BITS = (
+    ('rgb{}', 3, None),
+    ('bgr{}', 3, cv2.COLOR_BGR2RGB),
+    ('rgba{}', 4, cv2.COLOR_RGBA2RGB),
+    ('bgra{}', 4, cv2.COLOR_BGRA2RGB),
+    ('mono{}', 1, cv2.COLOR_GRAY2RGB),
+    ('{}UC3', 3, cv2.COLOR_BGR2RGB),
+    ('{}UC4', 4, cv2.COLOR_BGRA2RGB),
+    ('bayer_rggb{}', 1, cv2.COLOR_BayerBG2RGB),
+    ('bayer_bggr{}', 1, cv2.COLOR_BayerRG2RGB),
+    ('bayer_gbrg{}', 1, cv2.COLOR_BayerGR2RGB),
+    ('bayer_grbg{}', 1, cv2.COLOR_BayerGB2RGB),
+)
+_BRIDGE_NAMES = {'8UC1': 'mono8', '8UC3': 'bgr8', '8UC4': 'bgra8'}  # where cv_bridge has others
 ENCODINGS: dict[str, Encoding] = {
-    'rgb8': Encoding(3, None, bridge_name='rgb8'),
-    'bgr8': Encoding(3, cv2.COLOR_BGR2RGB, bridge_name='bgr8'),
-    'rgba8': Encoding(4, cv2.COLOR_RGBA2RGB, bridge_name='rgba8'),
-    'bgra8': Encoding(4, cv2.COLOR_BGRA2RGB, bridge_name='bgra8'),
-    'mono8': Encoding(1, cv2.COLOR_GRAY2RGB, bridge_name='mono8'),
-    'rgb16': Encoding(3, None, bits=16),
-    'bgr16': Encoding(3, cv2.COLOR_BGR2RGB, bits=16),
-    'rgba16': Encoding(4, cv2.COLOR_RGBA2RGB, bits=16),
-    'bgra16': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16),
-    'mono16': Encoding(1, cv2.COLOR_GRAY2RGB, bits=16),
-    '8UC1': Encoding(1, cv2.COLOR_GRAY2RGB, bridge_name='mono8'),
-    '8UC3': Encoding(3, cv2.COLOR_BGR2RGB, bridge_name='bgr8'),
-    '8UC4': Encoding(4, cv2.COLOR_BGRA2RGB, bridge_name='bgra8'),
-    '16UC3': Encoding(3, cv2.COLOR_BGR2RGB, bits=16),
-    '16UC4': Encoding(4, cv2.COLOR_BGRA2RGB, bits=16),
-    **_bayer(cv2.COLOR_BayerBG2RGB, 'bayer_rggb'),
-    **_bayer(cv2.COLOR_BayerRG2RGB, 'bayer_bggr'),
-    **_bayer(cv2.COLOR_BayerGR2RGB, 'bayer_gbrg'),
-    **_bayer(cv2.COLOR_BayerGB2RGB, 'bayer_grbg'),
+    **{
+        name.format(bits): Encoding(channels, code, bits, least_side=3 if 'bayer' in name else 1)
+        for name, channels, code in _WITH_8_OR_16_BITS
+        for bits in (8, 16)
+    },
+    '8UC1': Encoding(1, cv2.COLOR_GRAY2RGB),
     'yuv422': _UYVY,
     'uyvy': _UYVY,
     'yuv422_yuy2': _YUYV,
@@ -385,15 +376,15 @@ def convert_with_cv_bridge(pixels: NDArray[Any], name: str) -> Rgb:
     cv_bridge reads neither padded rows nor, on numpy 2, the other byte order, so it is handed
     pixels in order.
     """
-    bridge_name = ENCODINGS[name].bridge_name
-    if not bridge_name:
+    encoding = ENCODINGS[name]
+    if encoding.bits == 16 or encoding.is_420 or encoding.pair is not None:
         return convert_with_opencv(pixels, name)
     import cv_bridge
 
     plain = SimpleNamespace(  # cv_bridge reads these fields of an Image
         height=pixels.shape[0],
         width=pixels.shape[1],
-        encoding=bridge_name,
+        encoding=_BRIDGE_NAMES.get(name, name),
         step=pixels.nbytes // len(pixels),  # strides of one row or column may be anything
         is_bigendian=sys.byteorder == 'big',
         data=bytearray(pixels.tobytes()),
