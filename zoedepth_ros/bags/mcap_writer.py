@@ -71,8 +71,8 @@ class McapWriter:
         except BaseException:
             self._lock.close()
             raise
-        self._schemas: dict[tuple[str, str, bytes], int] = {}
-        self._channels: dict[Channel, int] = {}
+        self._schema = cache(self._writer.register_schema)  # each is declared once
+        self._channel = cache(self._register)
 
     def __enter__(self) -> McapWriter:
         return self
@@ -151,9 +151,8 @@ class McapWriter:
     def write(self, item: Item) -> None:
         """Put one thing in; raises ResumeError when it is not what the partial file holds."""
         if isinstance(item, Message):
-            key = self._channel(item.channel)
             self._writer.add_message(
-                key,
+                self._channel(item.channel),
                 item.log_time_ns,
                 item.data,
                 item.publish_time_ns,
@@ -168,24 +167,13 @@ class McapWriter:
         elif isinstance(item, Metadata):
             self._writer.add_metadata(item.name, item.values)
 
-    def _channel(self, channel: Channel) -> int:
-        """Return a channel's number, declaring it the first time."""
-        if channel not in self._channels:
-            self._channels[channel] = self._writer.register_channel(
-                channel.topic,
-                channel.message_encoding,
-                self._schema(channel),
-                dict(channel.metadata),
-            )
-        return self._channels[channel]
-
-    def _schema(self, channel: Channel) -> int:
-        if not channel.type_name:
-            return 0  # the format's value for none
+    def _register(self, channel: Channel) -> int:
+        """Declare a channel; returns its number."""
         key = (channel.type_name, channel.schema_encoding, channel.schema)
-        if key not in self._schemas:
-            self._schemas[key] = self._writer.register_schema(*key)
-        return self._schemas[key]
+        schema = self._schema(*key) if channel.type_name else 0  # the format's value for none
+        return self._writer.register_channel(
+            channel.topic, channel.message_encoding, schema, dict(channel.metadata)
+        )
 
 
 def partial_path(path: Path) -> Path:
