@@ -119,6 +119,7 @@ def test_a_killed_run_resumes_with_the_curve_of_an_undisturbed_one(finished, tmp
 
 class Recorder(Progress):
     def __init__(self):
+        super().__init__()
         self.started = []
 
     def start(self, stage, done, total):

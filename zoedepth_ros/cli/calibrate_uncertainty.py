@@ -21,8 +21,9 @@ from zoedepth_ros.files import check_writable, json_text, parse_json
 from zoedepth_ros.weights.known_weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from zoedepth_ros.evaluation.evaluate import EvaluationData, NetworkPredictor
+    from zoedepth_ros.evaluation.evaluate import EvaluationData
     from zoedepth_ros.evaluation.uncertainty_fit import FittedMap
+    from zoedepth_ros.inference.result import DepthPredictor
 
 HELP = 'fit the standard deviation of depth to a data set, for each head of a network'
 
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _data(
-    args: argparse.Namespace, predictor: NetworkPredictor
+    args: argparse.Namespace, predictor: DepthPredictor
 ) -> list[tuple[str, EvaluationData, int]]:
     """Return head, images and their number for each head with images."""
     from zoedepth_ros.evaluation.synthetic_scenes import CALIBRATION_SEED, SyntheticScenes

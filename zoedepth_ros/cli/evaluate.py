@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from zoedepth_ros.cli.arguments import add_network_options, refuse_idle, steps_per_m, whole
 from zoedepth_ros.cli.reporting import (
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from zoedepth_ros.datasets.dataset import DepthDataset
-    from zoedepth_ros.evaluation.evaluate import NetworkPredictor
     from zoedepth_ros.evaluation.report import EvaluationReport, ModelCard
     from zoedepth_ros.evaluation.synthetic_scenes import ScenesReport
     from zoedepth_ros.evaluation.worst import WorstImages
+    from zoedepth_ros.inference.result import DepthPredictor
 
 AUTO = 'auto'
 HELP = (
@@ -282,7 +282,7 @@ def _write_files(
             print(f'-> {path}')
 
 
-def require_uncertainty(predictor: NetworkPredictor) -> None:
+def require_uncertainty(predictor: DepthPredictor) -> None:
     """Raise ValueError for a network without uncertainty."""
     from zoedepth_ros.inference.result import convention_of
 
@@ -294,7 +294,7 @@ def _out(args: argparse.Namespace) -> Path:
     return Path(args.out or DEFAULT_OUT).expanduser()
 
 
-def open_network(args: argparse.Namespace, head: str = AUTO) -> NetworkPredictor:
+def open_network(args: argparse.Namespace, head: str = AUTO) -> DepthPredictor:
     """Open the network that the arguments name; head: one that it must have."""
     from zoedepth_ros.build import open_predictor
     from zoedepth_ros.inference.result import check_head
@@ -305,7 +305,7 @@ def open_network(args: argparse.Namespace, head: str = AUTO) -> NetworkPredictor
     default, precision = (DEFAULT_PRECISION if in_torch else AUTO), args.precision
     predictor = open_predictor(model, args.weights, args.device or AUTO, precision or default)
     check_head(head, predictor.heads)
-    return cast('NetworkPredictor', predictor)
+    return predictor
 
 
 def _print_data(report: EvaluationReport) -> None:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from zoedepth_ros.training import distributed
     from zoedepth_ros.training.checkpoint import FILE_NAME
     from zoedepth_ros.training.config_file import read_config
-    from zoedepth_ros.training.loop import ProgressBar
+    from zoedepth_ros.training.loop import Progress
     from zoedepth_ros.training.run import train, weights_path
     from zoedepth_ros.weights.read import check_file
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
                 config,
                 process,
                 restart=args.restart,
-                progress=ProgressBar(),
+                progress=Progress(shown=True),
                 metadata={'recipe': str(args.config)},
             )
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,20 +25,6 @@ from zoedepth_ros.pipeline.request import correction_in_use
 if TYPE_CHECKING:
     from zoedepth_ros.datasets.dataset import DepthDataset
     from zoedepth_ros.evaluation.synthetic_scenes import SyntheticScenes
-
-
-class NetworkPredictor(DepthPredictor, Protocol):
-    """The interface of a predictor for the evaluation.
-
-    One of another runtime has no `predict_network_resolution`: it predicts whole images.
-    """
-
-    def predict_network_resolution(self, image: NDArray, head: str = AUTO) -> DepthResult:
-        """Predict an image, resized ignoring the aspect ratio, with maps at the network's size.
-
-        image: float32 (H, W, 3) in [0, 1].
-        """
-        ...
 
 
 EvaluationData: TypeAlias = 'DepthDataset | SyntheticScenes'
@@ -69,7 +55,7 @@ def unwatched(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
 
 
 def evaluate(
-    predictor: NetworkPredictor,
+    predictor: DepthPredictor,
     dataset: EvaluationData,
     *,
     head: str = AUTO,
@@ -128,7 +114,7 @@ def evaluate(
 
 
 def camera_factor(
-    predictor: NetworkPredictor, sample: Sample, focal_correction: str
+    predictor: DepthPredictor, sample: Sample, focal_correction: str
 ) -> float | None:
     """Return the focal factor for the camera of an image; None without a correction.
 
@@ -144,7 +130,7 @@ def camera_factor(
 
 
 def predict_sample(
-    predictor: NetworkPredictor,
+    predictor: DepthPredictor,
     dataset: EvaluationData,
     sample: Sample,
     *,
@@ -158,11 +144,8 @@ def predict_sample(
     if not hasattr(predictor, 'predict_network_resolution'):
         found = _predicted(lambda image: predictor(image, head), sample.rgb, flip=flip)
         return _in_metres(predictor, found, sample)
-    return _predicted(
-        lambda image: predictor.predict_network_resolution(image, head),
-        dataset.evaluation_image(sample),
-        flip=flip,
-    )
+    predict, image = predictor.predict_network_resolution, dataset.evaluation_image(sample)
+    return _predicted(lambda image: predict(image, head), image, flip=flip)
 
 
 def _predicted(
@@ -206,7 +189,7 @@ def _in_metres(predictor: DepthPredictor, result: DepthResult, sample: Sample) -
     return metric(result, fx_px=k.fx_px, fy_px=k.fy_px, cosines=cosines)
 
 
-def model_card(predictor: NetworkPredictor) -> ModelCard:
+def model_card(predictor: DepthPredictor) -> ModelCard:
     """Return the description of the model for the report."""
     return ModelCard(
         model=predictor.model_name,

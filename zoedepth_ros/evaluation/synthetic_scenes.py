@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.datasets.file_formats import DatasetError
-from zoedepth_ros.evaluation.evaluate import NetworkPredictor, evaluate
+from zoedepth_ros.evaluation.evaluate import evaluate
 from zoedepth_ros.evaluation.report import EvaluationReport, ImageScore, ImageScores
+from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.media.sample import DOMAINS, Sample
 from zoedepth_ros.synthetic.scene import GENERATOR_VERSION, HEIGHT_PX, WIDTH_PX, render_scene
 
@@ -108,7 +109,7 @@ class ScenesReport(ImageScores):
 
 
 def evaluate_scenes(
-    predictor: NetworkPredictor, *, seed: int, n_samples: int, **how: Any
+    predictor: DepthPredictor, *, seed: int, n_samples: int, **how: Any
 ) -> ScenesReport:
     """Evaluate `n_samples` scenes: half rooms, half streets, one more room for an odd number.
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from zoedepth_ros.evaluation.evaluate import (
     EvaluationData,
-    NetworkPredictor,
     Watch,
     camera_factor,
     predict_sample,
@@ -20,7 +19,7 @@ from zoedepth_ros.evaluation.evaluate import (
 )
 from zoedepth_ros.evaluation.protocol import protocol_of
 from zoedepth_ros.evaluation.uncertainty import valid_pixels
-from zoedepth_ros.inference.result import AUTO
+from zoedepth_ros.inference.result import AUTO, DepthPredictor
 from zoedepth_ros.inference.uncertainty import UncertaintyMap, content_of
 
 PIXELS_PER_IMAGE = 2000
@@ -44,7 +43,7 @@ class FittedMap:
 
 
 def fit_map(
-    predictor: NetworkPredictor,
+    predictor: DepthPredictor,
     dataset: EvaluationData,
     head: str,
     *,

@@ -40,37 +40,27 @@ _logger = logging.getLogger(__name__)
 
 
 class Progress:
-    """Receives the progress of a run, and ignores it."""
+    """The progress of a run; if shown, stages are bars and scores are lines."""
+
+    def __init__(self, *, shown: bool = False) -> None:
+        self._shown, self._bar = shown, tqdm(disable=True)
 
     def start(self, stage: str, done: int, total: int) -> None:
-        """Handle the start of a stage with `done` completed steps."""
-
-    def step(self, values: dict[str, float]) -> None:
-        """Handle one step; values: the latest losses, empty if unchanged."""
-
-    def validated(self, step: int, values: dict[str, float]) -> None:
-        """Handle the scores of a validation."""
-
-
-class ProgressBar(Progress):
-    """Shows the progress of each stage as a bar, and scores as lines."""
-
-    def __init__(self) -> None:
-        self._bar = tqdm(disable=True)
-
-    def start(self, stage: str, done: int, total: int) -> None:
-        """Start the bar of a stage."""
+        """Start the bar of a stage with `done` completed steps."""
         self._bar.close()
-        self._bar = tqdm(desc=stage, initial=done, total=total, unit='step', mininterval=1.0)
+        how = {'unit': 'step', 'mininterval': 1.0, 'disable': not self._shown}
+        self._bar = tqdm(desc=stage, initial=done, total=total, **how)
 
     def step(self, values: dict[str, float]) -> None:
-        """Advance by one step."""
+        """Advance by one step; values: the latest losses, empty if unchanged."""
         self._bar.update()
         if values:
             self._bar.set_postfix({k: f'{v:.3f}' for k, v in values.items()}, refresh=False)
 
     def validated(self, step: int, values: dict[str, float]) -> None:
-        """Print the scores."""
+        """Print the scores of a validation."""
+        if not self._shown:
+            return
         scores = '  '.join(f'{name} {value:.4f}' for name, value in values.items())
         self._bar.write(f'step {step}: {scores}')
 
