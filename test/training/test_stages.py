@@ -8,8 +8,12 @@ from zoedepth_ros.model.zoedepth import Prediction, create_model
 from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.examples import Example
 from zoedepth_ros.training.initial_weights import spread_bins
-from zoedepth_ros.training.losses import scale_and_shift_invariant, si_log
-from zoedepth_ros.training.objective import stage_losses, trained_part
+from zoedepth_ros.training.losses import (
+    scale_and_shift_invariant,
+    si_log,
+    stage_losses,
+    trained_part,
+)
 
 
 def stage(loss, **changes):

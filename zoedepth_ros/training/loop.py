@@ -26,8 +26,8 @@ from zoedepth_ros.training.config import StageConfig, TrainingConfig
 from zoedepth_ros.training.curves import Curves
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.examples import Example, TrainingImages, batches
+from zoedepth_ros.training.losses import stage_losses, trained_part
 from zoedepth_ros.training.mixed_batches import MixedBatches, ShareOfBatches, steps_of
-from zoedepth_ros.training.objective import stage_losses, trained_part
 from zoedepth_ros.training.optimizers import Optimizers
 from zoedepth_ros.training.run_data import open_images
 from zoedepth_ros.training.validation import validate

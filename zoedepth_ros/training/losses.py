@@ -1,4 +1,4 @@
-"""Losses for relative depth, metric depth and the router.
+"""Losses for relative depth, metric depth and the router, and those of a stage.
 
 Every loss is a ratio of sums over the samples or pixels of all processes of a distributed run, so
 that the loss does not depend on the split of a batch. Call them outside autocast, because all are
@@ -11,10 +11,13 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
+from zoedepth_ros.training.config import StageConfig
 from zoedepth_ros.training.distributed import sum_over_processes
+from zoedepth_ros.training.examples import Example
 
 SILOG_EPSILON = 1e-7
 """Added to both depths before the logarithm [m]."""
@@ -24,6 +27,9 @@ LARGEST_RATIO = 4.5
 
 SCALES = 4
 """Resolutions at which differences of neighbouring residuals count (MiDaS)."""
+
+SIGN_WEIGHT = 1.0
+"""Weight of the penalty on negative relative depth; a constant map has a loss of about 1."""
 
 
 def resized_to(prediction: Tensor, target: Tensor) -> Tensor:
@@ -151,3 +157,67 @@ def gradient_term(residual: Tensor, mask: Tensor, scales: int) -> Tensor:
         count = known.flatten(1).sum(dim=1).clamp(min=1)
         total = total + (across.sum(dim=(1, 2)) + down.sum(dim=(1, 2))) / count
     return total
+
+
+def trained_part(model: ZoeDepth, stage: StageConfig) -> nn.Module:
+    """Return the module to train, called with images and the name of their head."""
+    return RelativePart(model) if stage.loss == 'relative' else model
+
+
+def stage_losses(output: Prediction, batch: Example, stage: StageConfig) -> dict[str, Tensor]:
+    """Return the total ('loss') and its parts by name, over all processes.
+
+    Relative stages: the relative loss and the penalty on negative relative depth.  Metric stages:
+    SILog, the router loss, and the other losses with a weight above 0.
+    """
+    if stage.loss == 'relative':
+        below = (-output.relative_depth).relu()
+        sign = mean_over_processes(below)
+        relative = _relative(output.relative_depth, batch, stage)
+        return {'loss': relative + SIGN_WEIGHT * sign, 'relative': relative, 'sign': sign}
+    known = batch.ground_truth_m, batch.mask
+    silog = si_log(output.depth_m, *known)
+    parts, total = {'silog': silog}, silog
+    if stage.log_error_weight > 0:
+        parts['log_error'] = log_error(output.depth_m, *known)
+        total = total + stage.log_error_weight * parts['log_error']
+    if stage.abs_rel_weight > 0:
+        parts['abs_rel'] = abs_rel(output.depth_m, *known)
+        total = total + stage.abs_rel_weight * parts['abs_rel']
+    if output.router_logits is not None:
+        head = int(batch.head.flatten()[0])
+        parts['router'] = router_loss(output.router_logits, head)
+        total = total + stage.router_weight * parts['router']
+    if stage.relative_weight > 0:
+        parts['relative'] = _relative(output.relative_depth, batch, stage)
+        total = total + stage.relative_weight * parts['relative']
+    return {'loss': total, **parts}
+
+
+def _relative(relative_depth: Tensor, batch: Example, stage: StageConfig) -> Tensor:
+    return scale_and_shift_invariant(
+        relative_depth,
+        batch.ground_truth_m,
+        batch.mask,
+        trim=stage.trim,
+        gradient_weight=stage.gradient_weight,
+    )
+
+
+class RelativePart(nn.Module):
+    """A network up to its relative depth, without its ReLU.
+
+    The shift-invariant loss may drive relative depth below 0 everywhere, where the gradient of the
+    ReLU is 0.
+    """
+
+    def __init__(self, model: ZoeDepth) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor, head: str) -> Prediction:
+        """Return a prediction whose metric maps are empty."""
+        features = self.model.encode(image).relative_features
+        relative_depth = self.model.relative_head.conv3(features)
+        nothing = torch.empty(0, device=image.device)
+        return Prediction(nothing, nothing, relative_depth, None)
