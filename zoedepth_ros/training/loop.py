@@ -20,15 +20,13 @@ from zoedepth_ros.inference.preprocess import MetricPreprocessing
 from zoedepth_ros.inference.processor import bf16_emulated
 from zoedepth_ros.model.router import EncoderLayer
 from zoedepth_ros.model.zoedepth import ZoeDepth
-from zoedepth_ros.training.average import WeightAverage
-from zoedepth_ros.training.checkpoint import FILE_NAME, TrainingState, save_state
+from zoedepth_ros.training.checkpoint import FILE_NAME, Curves, TrainingState, save_state
 from zoedepth_ros.training.config import StageConfig, TrainingConfig
-from zoedepth_ros.training.curves import Curves
 from zoedepth_ros.training.distributed import Process
 from zoedepth_ros.training.examples import Example, TrainingImages, batches
 from zoedepth_ros.training.losses import stage_losses, trained_part
 from zoedepth_ros.training.mixed_batches import MixedBatches, ShareOfBatches, steps_of
-from zoedepth_ros.training.optimizers import Optimizers
+from zoedepth_ros.training.optimizers import Optimizers, WeightAverage
 from zoedepth_ros.training.run_data import open_images
 from zoedepth_ros.training.validation import validate
 from zoedepth_ros.weights.load import save_weights
