@@ -200,7 +200,10 @@ def _ratios(
     import numpy as np
 
     from zoedepth_ros.geometry.filters import flying_pixels, mask_beyond
-    from zoedepth_ros.geometry.scale import ratios_in_box
+    from zoedepth_ros.geometry.ground import fit_ground
+    from zoedepth_ros.geometry.points import depth_to_points
+    from zoedepth_ros.geometry.rays import rays
+    from zoedepth_ros.geometry.scale import ratios_in_box, scale_from_height
 
     assert result.depth_m is not None
     depth_m = mask_beyond(result.depth_m, result.range_m)
@@ -209,32 +212,8 @@ def _ratios(
         box = args.box or (width * 9 // 20, height * 9 // 20, width * 11 // 20, height * 11 // 20)
         return ratios_in_box(args.distance, box, depth_m).astype(np.float64)
     assert camera is not None
-    depth_m = np.where(
-        flying_pixels(depth_m, network_width=network_width), np.float32(np.nan), depth_m
-    )
-    return _floor_ratio(depth_m, camera, args, direction)
-
-
-def _expected_up(args: argparse.Namespace) -> tuple[float, float, float]:
-    from zoedepth_ros.geometry.ground import up_from_angles
-
-    return up_from_angles(math.radians(args.pitch or 0.0), math.radians(args.roll or 0.0))
-
-
-def _floor_ratio(
-    depth_m: NDArray[np.float32],
-    camera: CameraModel,
-    args: argparse.Namespace,
-    direction: Contradiction,
-) -> NDArray[np.float64]:
-    import numpy as np
-
-    from zoedepth_ros.geometry.ground import fit_ground
-    from zoedepth_ros.geometry.points import depth_to_points
-    from zoedepth_ros.geometry.rays import rays
-    from zoedepth_ros.geometry.scale import scale_from_height
-
-    points_m = depth_to_points(depth_m, rays(camera))
+    is_edge = flying_pixels(depth_m, network_width=network_width)
+    points_m = depth_to_points(np.where(is_edge, np.float32(np.nan), depth_m), rays(camera))
     up = _expected_up(args)
     if args.pitch is None:
         fit = fit_ground(points_m, up=up)
@@ -245,6 +224,12 @@ def _floor_ratio(
     if found is None or found.confidence < LEAST_CONFIDENCE:
         return np.empty(0)
     return np.array([found.scale])
+
+
+def _expected_up(args: argparse.Namespace) -> tuple[float, float, float]:
+    from zoedepth_ros.geometry.ground import up_from_angles
+
+    return up_from_angles(math.radians(args.pitch or 0.0), math.radians(args.roll or 0.0))
 
 
 def _combined(
