@@ -4,10 +4,11 @@ import pytest
 
 from zoedepth_ros.cli.main import main
 from zoedepth_ros.evaluation.metrics import METRICS
-from zoedepth_ros.evaluation.published import PUBLISHED, published_for
-from zoedepth_ros.evaluation.relative_improvement import (
+from zoedepth_ros.evaluation.published import (
+    PUBLISHED,
     improvement_table,
     improvements,
+    published_for,
     read_scores,
 )
 

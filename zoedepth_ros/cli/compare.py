@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table in per cent; the target is better above 0."""
-    from zoedepth_ros.evaluation.relative_improvement import improvement_table, read_scores
+    from zoedepth_ros.evaluation.published import improvement_table, read_scores
 
     print(improvement_table(read_scores(args.target), read_scores(args.over)))
     return 0

@@ -10,8 +10,7 @@ from statistics import fmean
 
 from zoedepth_ros.evaluation.metrics import METRICS, Metrics, mean_metrics
 from zoedepth_ros.evaluation.protocol import EvaluationProtocol
-from zoedepth_ros.evaluation.published import PublishedScores
-from zoedepth_ros.evaluation.relative_improvement import improvements
+from zoedepth_ros.evaluation.published import PublishedScores, improvements
 from zoedepth_ros.evaluation.uncertainty import UncertaintyScore, mean_score
 from zoedepth_ros.geometry.canonical import OFF, SCALE
 
