@@ -113,8 +113,11 @@ def test_a_result_of_other_work_is_not_taken_for_this_ones(tmp_path, predictor, 
     whole = out.read_bytes()
     capsys.readouterr()
     for command, reason in (
-        ([str(source), '--head', 'indoor'], "made with router.mode 'auto', not 'indoor'"),
-        ([str(source), '--weights', 'w'], "made with weights '', not 'w'"),
+        (
+            [str(source), '--head', 'indoor'],
+            "made with router.mode 'auto' (this command: 'indoor')",
+        ),
+        ([str(source), '--weights', 'w'], "made with weights '' (this command: 'w')"),
         ([str(other)], 'made from another recording'),
     ):
         assert main(['bag', command[0], str(out), *command[1:]]) == 1
