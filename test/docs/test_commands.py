@@ -20,6 +20,7 @@ import yaml
 from fake_predictor import FakePredictor
 
 from zoedepth_ros.cli.main import main
+from zoedepth_ros.pipeline.parameter_file import flattened
 from zoedepth_ros.ros.parameters.node_settings import TABLE
 
 BLOCKS = [block for page in pages.PAGES for block in pages.blocks(page)]
@@ -69,7 +70,7 @@ def test_every_block_is_of_a_language_that_is_checked(block):
         assert isinstance(found, dict)
         for node, content in found.items():
             if node.strip('/').rpartition('/')[2] in ('**', 'zoedepth'):
-                given = dict(checks.flattened(content['ros__parameters']))
+                given = dict(flattened(content['ros__parameters']))
                 assert not list(checks.parameter_problems(given)), block.where
 
 

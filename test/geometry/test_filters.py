@@ -38,13 +38,6 @@ def test_a_slanted_wall_is_kept(normal):
     assert not marked[depth_m < 40].any()
 
 
-def test_a_plain_relative_jump_would_have_eaten_the_floor():
-    floor_m = plane((0.0, 1.0, 0.0), 1.2)
-    naive = np.abs(np.diff(floor_m, axis=0)) > 0.05 * floor_m[1:]
-    assert naive[247:255].all()  # rows the test above wants kept to within three of the horizon
-    assert not flying_pixels(floor_m)[250:260].any()
-
-
 def test_both_sides_of_a_step_are_marked_and_nothing_else():
     marked = flying_pixels(wide(np.where(np.arange(640) < 300, 1.0, 3.0)))
     np.testing.assert_array_equal(np.flatnonzero(marked.any(axis=0)), [299, 300])

@@ -67,26 +67,13 @@ def test_convention_resizing_moves_the_principal_point_as_opencv_moves_the_image
     assert (scaled.fx_px, scaled.fy_px, scaled.width, scaled.height) == (25.0, 25.0, 30, 20)
 
 
-def test_sizes_that_differ_by_one_factor_up_to_rounding_are_scaled():
-    scaled = Intrinsics(1000.0, 1000.0, 639.5, 359.5, 1280, 720).scaled_to(427, 240)
-    assert scaled.fx_px == pytest.approx(1000 * 427 / 1280)
-    assert scaled.cy_px == pytest.approx(119.5)
-
-
-@pytest.mark.parametrize('size', [(621, 187), (621, 188), (310, 93), (311, 94), (4968, 1500)])
+@pytest.mark.parametrize(
+    'size', [(621, 187), (621, 188), (310, 93), (311, 94), (427, 129), (4968, 1500)]
+)
 def test_an_oblong_image_whose_size_is_rounded_is_scaled(size):
     scaled = Intrinsics(721.5, 721.5, 609.6, 172.9, 1242, 375).scaled_to(*size)
     assert scaled.fy_px == pytest.approx(721.5 * size[1] / 375)
     assert scaled.scaled_to(1242, 375).cy_px == pytest.approx(172.9)
-
-
-def test_sizes_with_two_factors_are_refused_naming_both_sizes():
-    with pytest.raises(CameraError, match=r'640 x 360.*640 x 480'):
-        calibrated(image_height=360)
-
-
-def test_a_coefficient_of_uninitialised_memory_is_no_distortion():
-    assert calibrated(d=(0.0, 0.0, 0.0, 0.0, 7e-310)).distortion_model == 'none'
 
 
 def test_a_raw_image_takes_k_and_the_distortion():
@@ -103,11 +90,6 @@ def test_a_rectified_image_takes_p_without_the_stereo_baseline_and_no_distortion
 def test_a_rectified_image_without_p_takes_k_when_the_lens_does_not_distort():
     camera = calibrated(rectified=True, p=[0.0] * 12, d=[])
     assert camera.intrinsics.fx_px == 500.0
-
-
-def test_a_rectified_image_of_a_distorting_lens_needs_p():
-    with pytest.raises(CameraError, match=r'not calibrated.*P\[0\]'):
-        calibrated(rectified=True, p=[0.0] * 12)
 
 
 @pytest.mark.parametrize('rectified', [False, True])
@@ -127,15 +109,12 @@ def test_the_region_of_interest_is_subtracted_before_binning_divides(rectified):
     assert (inner.width, inner.height) == (200, 80)
 
 
-def test_a_region_of_interest_outside_the_sensor_is_refused():
-    with pytest.raises(CameraError, match='region of interest'):
-        calibrated(roi=(400, 0, 400, 480))
-
-
 def test_zeros_as_distortion_are_no_distortion_whatever_the_model_is_called():
     assert calibrated(d=[0.0] * 5, distortion_model='').distortion_model == 'none'
     assert calibrated(d=[0.0] * 8, distortion_model='magic').distortion_model == 'none'
     assert calibrated(d=[], distortion_model='equidistant').distortion_model == 'none'
+    uninitialised = (0.0, 0.0, 0.0, 0.0, 7e-310)
+    assert calibrated(d=uninitialised).distortion_model == 'none'
 
 
 @pytest.mark.parametrize('name', ['equidistant', 'fisheye', 'Kannala Brandt4'])
@@ -186,7 +165,9 @@ def test_zeros_that_a_driver_fills_d_up_with_do_not_matter(name, used, zeros):
         ({'d': D[:3]}, 'plumb_bob must have 4 or 5 or 8 or 12 or 14 numbers, got 3'),
         ({'d': LONG_D[:5], 'distortion_model': 'equidistant'}, 'must have 4 numbers, got 5'),
         ({'distortion_model': 'magic'}, "'magic': expected one of plumb_bob"),
-        ({'width': 0}, 'expected the size of the images'),
+        ({'rectified': True, 'p': [0.0] * 12}, r'not calibrated.*P\[0\]'),
+        ({'image_height': 360}, r'640 x 360.*640 x 480'),
+        ({'roi': (400, 0, 400, 480)}, 'region of interest'),
     ],
 )
 def test_a_calibration_that_cannot_be_used_reports_why(changes, message):

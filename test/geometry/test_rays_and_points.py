@@ -46,13 +46,6 @@ def test_distorted_rays_project_back_to_their_own_pixels(model):
     np.testing.assert_allclose(pixels, expected, atol=0.01)
 
 
-def test_pixels_that_look_90_degrees_off_the_axis_have_no_ray():
-    fisheye = CameraModel(Intrinsics(20.0, 20.0, 48.0, 32.0, 96, 64), 'equidistant', (0.01,) * 4)
-    directions = rays(fisheye)
-    assert np.isnan(directions[32, 0]).all()  # 48 px / 20 px = 2.4 rad
-    assert np.isfinite(directions[32, 30]).all()
-
-
 T265 = CameraModel(
     Intrinsics(284.5091, 282.9419, 421.896, 398.1, 848, 800),
     'equidistant',
@@ -99,11 +92,6 @@ def test_a_wide_fisheye_lens_has_a_ray_wherever_it_can_be_inverted_up_to_80_degr
     assert surely_in.sum() > 0.1 * surely_in.size
     assert surely_out.sum() > 1000
     np.testing.assert_allclose(np.arctan(tangent[surely_in]), expected_rad[surely_in], atol=1e-4)
-
-
-def test_no_point_of_a_fisheye_camera_is_many_times_as_far_as_deep():
-    points_m = depth_to_points(np.full((800, 848), 3.5, np.float32), rays(T265))
-    assert np.nanmax(np.linalg.norm(points_m, axis=-1)) < 3.5 / math.cos(math.radians(80.1))
 
 
 @pytest.mark.parametrize('name', WIDE_FISHEYES)
@@ -161,22 +149,6 @@ def test_a_pole_outside_the_image_costs_no_rays(k4):
     np.testing.assert_allclose(radius / (1.0 + k4 * radius**2), expected, atol=1e-4)
 
 
-def test_a_flat_wall_two_metres_ahead_becomes_a_flat_wall():
-    points_m = depth_to_points(np.full((64, 96), 2.0, np.float32), rays(CameraModel(INNER)))
-    assert points_m.shape == (64, 96, 3)
-    np.testing.assert_array_equal(points_m[..., 2], 2.0)
-    np.testing.assert_allclose(points_m[33, 77], [1.0, 0.0, 2.0])
-    np.testing.assert_allclose(points_m[2, 47], [0.0, -1.0, 2.0])
-
-
-def test_a_point_projects_back_to_the_pixel_it_came_from():
-    depth_m = np.random.default_rng(0).uniform(1, 9, (64, 96)).astype(np.float32)
-    x, y, z = np.moveaxis(depth_to_points(depth_m, rays(CameraModel(INNER))), -1, 0)
-    np.testing.assert_allclose(60.0 * x / z + 47.0, np.tile(np.arange(96), (64, 1)), atol=1e-3)
-    np.testing.assert_allclose(62.0 * y / z + 33.0, np.tile(np.arange(64), (96, 1)).T, atol=1e-3)
-    np.testing.assert_array_equal(z, depth_m)
-
-
 @pytest.mark.parametrize('unknown', [math.nan, math.inf, -math.inf])
 def test_a_pixel_without_a_depth_is_nan_in_all_coordinates_and_its_neighbours_are_not(unknown):
     depth_m = np.full((64, 96), 2.0, np.float32)
@@ -196,14 +168,6 @@ def test_points_are_written_in_place_when_requested_and_the_depth_is_left_alone(
     assert out[33, 77, 0] == pytest.approx(1.0)
     assert np.isnan(depth_m[0, 0])
     assert np.isnan(depth_m).sum() == 1
-
-
-def test_decimated_depth_and_rays_give_the_decimated_points():
-    depth_m = np.random.default_rng(0).uniform(1, 9, (63, 95)).astype(np.float32)
-    directions = rays(CameraModel(INNER))[:63, :95]
-    few = depth_to_points(decimate(depth_m, 4), decimate(directions, 4))
-    np.testing.assert_array_equal(few, depth_to_points(depth_m, directions)[2::4, 2::4])
-    assert few.shape == (16, 24, 3)
 
 
 @pytest.mark.parametrize('kind', [np.float64, np.int64])

@@ -9,6 +9,8 @@ import docs_pages as pages
 import pytest
 import yaml
 
+from zoedepth_ros.pipeline.parameter_file import flattened
+
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 KNOWN = yaml.safe_load((Path(__file__).parent / 'known_parameters.yaml').read_text())
 DISTRIBUTIONS = ('humble', 'jazzy', 'kilted', 'lyrical')
@@ -89,16 +91,8 @@ def blocks(node, values):
         yield node, {k: v for k, v in values.items() if '/' not in k}
         yield 'rtabmap library', {k: v for k, v in values.items() if '/' in k}
     else:
-        yield 'lifecycle_manager' if node.startswith('lifecycle_manager') else node, flat(values)
-
-
-def flat(values):
-    """Give the names of nested parameters with dots."""
-    named = {}
-    for name, value in values.items():
-        nested = flat(value) if isinstance(value, dict) else {}
-        named |= {f'{name}.{n}': v for n, v in nested.items()} or {name: value}
-    return named
+        name = 'lifecycle_manager' if node.startswith('lifecycle_manager') else node
+        yield name, dict(flattened(values))
 
 
 def snippet(name):

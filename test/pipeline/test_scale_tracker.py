@@ -115,6 +115,11 @@ def test_a_file_keeps_the_target_and_the_tracker_goes_on_from_it(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ['scale.yaml']
 
 
+BOMB = 'a0: &a0 [x, x, x, x, x, x, x, x, x]\n' + ''.join(
+    f'a{n + 1}: &a{n + 1} [{", ".join([f"*a{n}"] * 9)}]\n' for n in range(9)
+)
+
+
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
@@ -132,26 +137,7 @@ def test_a_file_keeps_the_target_and_the_tracker_goes_on_from_it(tmp_path):
             'scale must be',
         ),
         ('format: zoedepth scale 1\nheads: {}\nmore: 1', 'more'),
-    ],
-)
-def test_a_wrong_file_is_refused_with_its_name(tmp_path, text, message):
-    path = tmp_path / 'scale.yaml'
-    path.write_text(text)
-    with pytest.raises(ScaleFileError, match=message) as caught:
-        load_scales(path)
-    assert 'scale.yaml' in str(caught.value)
-
-
-BOMB = 'a0: &a0 [x, x, x, x, x, x, x, x, x]\n' + ''.join(
-    f'a{n + 1}: &a{n + 1} [{", ".join([f"*a{n}"] * 9)}]\n' for n in range(9)
-)
-
-
-@pytest.mark.parametrize(
-    ('text', 'reason'),
-    [
         (f'{BOMB}format: zoedepth scale 1\nheads: {{indoor: *a9}}\n', r'aliases \(\*name\)'),
-        ('[' * 20_000, 'nested too deeply'),
         ('format: zoedepth scale 1\nheads: {indoor: ' + '{a: ' * 99, 'nested too deeply'),
         ('format: ' + 'x' * (2 << 20), 'expected a file of at most 1,048,576 bytes'),
         ('format: zoedepth scale 1\nheads: {? "' + 'x' * 900_000 + '" : 1}', 'expected the heads'),
@@ -161,15 +147,15 @@ BOMB = 'a0: &a0 [x, x, x, x, x, x, x, x, x]\n' + ''.join(
             r'indoor.scale must be 0.1 to 10.0, got \[1, ',
         ),
     ],
-    ids=['bomb', 'deep', 'deep inside', 'long', 'long key', 'long value'],
+    ids=lambda value: value[:60],
 )
-def test_a_file_that_would_fill_memory_or_log_is_refused_in_few_words(tmp_path, text, reason):
+def test_a_wrong_file_is_refused_with_its_name_in_few_words(tmp_path, text, message):
     path = tmp_path / 'scale.yaml'
     path.write_text(text)
-    with pytest.raises(ScaleFileError, match=reason) as found:
+    with pytest.raises(ScaleFileError, match=message) as caught:
         load_scales(path)
-    assert str(found.value).startswith(f'{path}: ')
-    assert len(str(found.value)) < 500
+    assert str(caught.value).startswith(f'{path}: ')
+    assert len(str(caught.value)) < 500
 
 
 def test_scales_are_not_written_through_a_link(tmp_path):

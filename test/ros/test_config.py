@@ -7,23 +7,19 @@ import pytest
 import yaml
 
 from zoedepth_ros.pipeline.outputs import POINTS, STD
+from zoedepth_ros.pipeline.parameter_file import flattened
 from zoedepth_ros.ros.parameters.node_settings import TABLE
 from zoedepth_ros.ros.publishers import TOPICS
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 
 
-def flat(tree, prefix=''):
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from flat(value, f'{prefix}{key}.')
-        else:
-            yield f'{prefix}{key}', tuple(value) if isinstance(value, list) else value
-
-
 def test_the_parameter_file_holds_every_parameter_at_its_default():
     content = yaml.safe_load((CONFIG / 'depth_node.yaml').read_text())
-    values = dict(flat(content['/**']['ros__parameters']))
+    values = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in flattened(content['/**']['ros__parameters'])
+    }
     assert values == {name: spec.default for name, spec in TABLE.items()}
     assert {n: type(v) for n, v in values.items()} == {
         name: type(spec.default) for name, spec in TABLE.items()

@@ -162,12 +162,3 @@ def name_problems(name: str) -> Iterator[str]:
     depth = re.fullmatch(r'(?:(?:/\w+)*/)?(depth/[\w/]+)', name)
     if depth and depth[1] not in output_topics():
         yield f'the node has no topic {name}'
-
-
-def flattened(values: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """Return nested parameters with dots in their names."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flattened(value, f'{prefix}{key}.')
-        else:
-            yield f'{prefix}{key}', value

@@ -69,19 +69,16 @@ def _content(text: str) -> Any:
     """Parse JSON or YAML, including OpenCV's YAML and the output of `ros2 topic echo`."""
     if text.lstrip().startswith('<'):
         raise ValueError(f'expected {EXPECTED}, got XML')
-    if text.lstrip().startswith(('{', '[')):
-        try:
-            return parse_json(re.sub(r'(?m)^\s*//.*', '', text))  # OpenCV writes comments
-        except ValueError as error:
-            raise ValueError(f'the file is not JSON: {error}; expected {EXPECTED}') from None
-    lines = text.splitlines()
-    if lines and lines[0].startswith('%YAML'):  # OpenCV writes %YAML:1.0, which is none
-        lines[0] = ''
-    lines = ['' if line.strip() in ('---', '...') else line for line in lines]
+    is_json = text.lstrip().startswith(('{', '['))
     try:
-        return parse_yaml(re.sub(r'!!opencv-[\w-]+', '', '\n'.join(lines)))
+        if is_json:
+            return parse_json(re.sub(r'(?m)^\s*//.*', '', text))  # OpenCV writes comments
+        # OpenCV's version %YAML:1.0 is none; `ros2 topic echo` separates messages
+        text = re.sub(r'\A%YAML.*|!!opencv-[\w-]+', '', text)
+        return parse_yaml(re.sub(r'(?m)^[ \t]*(---|\.\.\.)[ \t\r]*$', '', text))
     except ValueError as error:
-        raise ValueError(f'the file is not YAML: {error}; expected {EXPECTED}') from None
+        kind = 'JSON' if is_json else 'YAML'
+        raise ValueError(f'the file is not {kind}: {error}; expected {EXPECTED}') from None
 
 
 def _found(content: Any, name: str = '', nested: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -180,10 +177,10 @@ def _lens(fields: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
 
 
 def _number(fields: Mapping[str, Any], names: tuple[str, ...]) -> float:
-    for name in names:
-        if name in fields:
-            return _numbers({name: [fields[name]]}, names, 1)[0]
-    raise ValueError(f'{names[0]!r} is missing')
+    found = _numbers(fields, names, 1)
+    if not found:
+        raise ValueError(f'{names[0]!r} is missing')
+    return found[0]
 
 
 def _numbers(

@@ -8,7 +8,6 @@ product jumps up within a few rows, no floor of slope m or less joins the two si
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -32,38 +31,26 @@ LINK_M, LINK_SHARE, LINK_COLUMNS = 0.1, 0.15, 3
 largest distance in columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class CliffLimits:
-    """Which edges are found."""
-
-    min_drop_m: float
-    """Smallest drop [m]."""
-
-    max_slope: float
-    """Floors that descend with this slope or less are no cliffs [m/m]."""
-
-    min_width_m: float
-    """Smallest length of an edge [m]."""
-
-    max_range_m: float
-    """Largest horizontal distance of an edge [m]."""
-
-
 def cliff_edges(
     depth_m: Map,
     rays: Map,
     ground: Ground,
-    limits: CliffLimits,
     floor: ObstacleLimits,
     *,
+    min_drop_m: float,
+    min_width_m: float,
+    max_range_m: float,
+    max_slope: float,
     reach_px: int,
     measured_to_m: float = np.inf,
 ) -> Map:
     """Return the points of the floor along edges, (k, 3) [m] in the camera frame.
 
     depth_m: (H, W) as `geometry.filters` defines it.  rays: (H, W, 2).  floor: heights of what
-    counts as floor.  reach_px: rows within which the depth jumps at an edge.  A point has the
-    place of the last floor before the edge and the height of the plane `ground`.
+    counts as floor.  min_drop_m, min_width_m: least drop at an edge and least length of it.
+    max_range_m: largest horizontal distance of an edge.  max_slope: floors that descend with this
+    slope or less are no cliffs [m/m].  reach_px: rows within which the depth jumps at an edge.  A
+    point has the place of the last floor before the edge and the height of the plane `ground`.
     """
     turns = quarter_turns(ground.up)  # to have the floor at the lower side of the image
     depth_m, rays = np.rot90(depth_m, turns), np.rot90(rays, turns)
@@ -80,25 +67,25 @@ def cliff_edges(
     with np.errstate(divide='ignore', invalid='ignore'):
         smooth_m = 1.0 / inverse
         height_m = np.float32(ground.height_m) - descent * smooth_m  # -inf where nothing is met
-        steepest_m = (descent - np.float32(limits.max_slope) * flat) * smooth_m
+        steepest_m = (descent - np.float32(max_slope) * flat) * smooth_m
     tolerance_m = floor.min_height_m + floor.ground_slope * flat * smooth_m
     is_floor = (np.abs(height_m) <= tolerance_m) & (inverse > 0.0)  # false for NaN
     is_floor &= ~_beside_obstacles(depth_m, descent, flat, ground, floor)
-    is_floor &= descent > np.float32(GRAZING * limits.max_slope) * flat
-    jumps = _jumps(height_m, steepest_m, is_floor, height_m > tolerance_m, limits, reach_px)
-    lowest_m = _near_level(height_m, is_floor, 2 * reach_px) - np.float32(0.5 * limits.min_drop_m)
+    is_floor &= descent > np.float32(GRAZING * max_slope) * flat
+    jumps = _jumps(height_m, steepest_m, is_floor, height_m > tolerance_m, min_drop_m, reach_px)
+    lowest_m = _near_level(height_m, is_floor, 2 * reach_px) - np.float32(0.5 * min_drop_m)
     jumps &= height_m < lowest_m  # floor behind a low obstacle is as high as that before it
     columns = np.flatnonzero(jumps.any(axis=0))
     last = jumps.shape[0] - 1 - jumps[::-1, columns].argmax(axis=0)  # the nearest of each column
     window = np.minimum(last + np.arange(reach_px)[:, None], jumps.shape[0] - 1)
     before_m = np.where(is_floor, steepest_m, HUGE)[window, columns]
     edge = window[before_m.argmin(axis=0), np.arange(len(columns))]
-    near = flat[edge, columns] * smooth_m[edge, columns] <= limits.max_range_m
+    near = flat[edge, columns] * smooth_m[edge, columns] <= max_range_m
     edge, columns = edge[near], columns[near]
     at = edge, columns
     points_m = np.stack((x[at], y[at], np.ones_like(x[at])), axis=1) * smooth_m[at][:, None]
     points_m -= height_m[at][:, None] * np.array(ground.up, np.float32)
-    return points_m[_long_enough(points_m, columns, limits.min_width_m)]
+    return points_m[_long_enough(points_m, columns, min_width_m)]
 
 
 def _smooth_inverse(depth_m: Map, measured_to_m: float) -> Map:
@@ -142,7 +129,7 @@ def _jumps(
     steepest_m: Map,
     is_floor: NDArray[np.bool_],
     is_obstacle: NDArray[np.bool_],
-    limits: CliffLimits,
+    min_drop_m: float,
     reach_px: int,
 ) -> NDArray[np.bool_]:
     """Mark pixels (H, W) of missing floor that have floor within reach_px rows before them."""
@@ -157,7 +144,7 @@ def _jumps(
         borderType=cv2.BORDER_CONSTANT,
     )  # fmt: skip
     jumps = steepest_m > (1.0 + MARGIN) * least_m
-    jumps &= highest_m - height_m >= limits.min_drop_m
+    jumps &= highest_m - height_m >= min_drop_m
     jumps &= ~hidden & (support >= MIN_ROWS)
     lasting = np.ones((MIN_ROWS, 1), np.uint8)
     return cv2.erode(

@@ -14,6 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+Up = tuple[float, float, float]
+"""Unit vector away from the ground, in the camera frame."""
+
 UP_OF_A_LEVEL_CAMERA = (0.0, -1.0, 0.0)
 MAX_POINTS = 4000
 MIN_POINTS = 30
@@ -53,8 +56,7 @@ BELOW_COST = 2.0  # weight of points below the plane: few under the ground, many
 class Ground:
     """A ground plane in the camera frame."""
 
-    up: tuple[float, float, float]
-    """Unit vector away from the ground, in the camera frame."""
+    up: Up
 
     height_m: float
     """Height of the camera above the plane [m], on the scale of the depth it was fitted to."""
@@ -70,7 +72,7 @@ class Ground:
     @property
     def roll_rad(self) -> float:
         """Roll of the camera, positive with the right side down [rad]."""
-        return _roll_rad(self.up)
+        return math.atan2(-self.up[0], -self.up[1])
 
     def heights(self, points_m: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the height of points (…, 3) above the plane [m], (…)."""
@@ -78,31 +80,18 @@ class Ground:
         return points_m @ up + np.float32(self.height_m)
 
 
-def up_from_angles(pitch_rad: float, roll_rad: float = 0.0) -> tuple[float, float, float]:
+def up_from_angles(pitch_rad: float, roll_rad: float = 0.0) -> Up:
     """Return `up` in the frame of a camera with this pitch and roll."""
     across = math.cos(pitch_rad)
-    return (
-        -math.sin(roll_rad) * across,
-        -math.cos(roll_rad) * across,
-        math.sin(pitch_rad),
-    )
+    return -math.sin(roll_rad) * across, -math.cos(roll_rad) * across, math.sin(pitch_rad)
 
 
-def quarter_turns(up: tuple[float, float, float]) -> int:
-    """Return how often an image is turned by 90 degrees, see np.rot90, to be upright.
-
-    up: unit vector in the camera frame.
-    """
-    return -round(_roll_rad(up) / (0.5 * math.pi))
+def quarter_turns(up: Up) -> int:
+    """Return how often an image is turned by 90 degrees, see np.rot90, to be upright."""
+    return -round(math.atan2(-up[0], -up[1]) / (0.5 * math.pi))
 
 
-def _roll_rad(up: tuple[float, float, float]) -> float:
-    return math.atan2(-up[0], -up[1])
-
-
-def turned(
-    ground: Ground, before: tuple[float, float, float], after: tuple[float, float, float]
-) -> Ground:
+def turned(ground: Ground, before: Up, after: Up) -> Ground:
     """Return a plane turned with the camera, which takes one unit vector to another."""
     if before == after:
         return ground
@@ -144,9 +133,8 @@ class GroundFit(NamedTuple):
 def fit_ground(
     points_m: NDArray[np.float32],
     *,
-    up: tuple[float, float, float] = UP_OF_A_LEVEL_CAMERA,
+    up: Up = UP_OF_A_LEVEL_CAMERA,
     tolerance_rad: float = math.radians(20.0),
-    seed: int = 0,
 ) -> GroundFit:
     """Fit the ground to points (…, 3) [m] and compare it with the expected direction.
 
@@ -157,17 +145,17 @@ def fit_ground(
     tolerance, the plane with the normal `up` is the ground, provided that it fits nearly as well.
     """
     expected = np.array(up)
-    points = _below_the_horizon(points_m, expected, tolerance_rad, seed)
+    points = _below_the_horizon(points_m, expected, tolerance_rad)
     if len(points) < MIN_POINTS:
         return GroundFit(None)
-    free = _free_plane(points, expected, tolerance_rad or FREE_RAD, seed)
+    free = _free_plane(points, expected, tolerance_rad or FREE_RAD)
     if free is None and tolerance_rad > 0.0:
-        return GroundFit(None, _other(points, expected, tolerance_rad, seed))
+        return GroundFit(None, _other(points, expected, tolerance_rad))
     if free is not None and _tilt_rad(free, expected) < tolerance_rad:
         found = _ground(points, free)
         if _tilt_rad(free, expected) > STRIP_TILT_RAD and _is_cut(points, free, found):
             found = replace(found, confidence=0.0)
-        doubted = None if _trusted(found) else _other(points, expected, tolerance_rad, seed)
+        doubted = None if _trusted(found) else _other(points, expected, tolerance_rad)
         return GroundFit(found, doubted)
     known = _known_direction(points, expected)
     agreement = _agreement(points, known, free)
@@ -176,15 +164,15 @@ def fit_ground(
         least_rad = min(tolerance_rad or DIFFERENT_RAD, DIFFERENT_RAD)
         other = _elsewhere(points, free, expected, least_rad)
     if known is None or (agreement < 1.0 and tolerance_rad > 0.0):
-        return GroundFit(None, other or _other(points, expected, tolerance_rad, seed))
+        return GroundFit(None, other or _other(points, expected, tolerance_rad))
     fit = GroundFit(_ground(points, known), other, agreement)
     seen = None if free is None or tolerance_rad > 0.0 else _trusted(_ground(points, free))
     if free is None or seen is None:
         return fit
     error_rad = _direction_error_rad(points, free)
-    return (
-        fit._replace(free=seen, free_error_rad=error_rad) if error_rad < LARGEST_ERROR_RAD else fit
-    )
+    if error_rad < LARGEST_ERROR_RAD:
+        fit = fit._replace(free=seen, free_error_rad=error_rad)
+    return fit
 
 
 def near_ground(
@@ -223,10 +211,10 @@ def near_ground(
 
 
 def _other(
-    points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float, seed: int
+    points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float
 ) -> Ground | None:
     """Return a plane outside the tolerance; None if there is none."""
-    plane = _free_plane(points, up, STEEPEST_RAD, seed)
+    plane = _free_plane(points, up, STEEPEST_RAD)
     return None if plane is None else _elsewhere(points, plane, up, tolerance_rad)
 
 
@@ -242,11 +230,25 @@ def _elsewhere(
 
 
 def _free_plane(
-    points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float, seed: int
+    points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float
 ) -> NDArray[np.float64] | None:
-    """Return the best plane a . X = 1 whose initial normal is within the tolerance, refined."""
-    plane = _best_of_triples(points, up, tolerance_rad, seed)
-    return None if plane is None else _refined(points, plane)
+    """Return the plane a . X = 1 with the most points on it and the fewest below, refined.
+
+    Its normal is within the tolerance before it is refined.
+    """
+    random = np.random.default_rng(0)
+    triples = points[random.integers(0, len(points), (TRIALS, 3))]  # (trials, 3 points, 3)
+    usable = np.abs(np.linalg.det(triples)) > 1e-9
+    if not usable.any():
+        return None
+    planes = np.linalg.solve(triples[usable], np.ones((int(usable.sum()), 3, 1)))[..., 0]
+    tilt = _tilt_rad(planes, up)
+    planes, tilt = planes[tilt < tolerance_rad], tilt[tilt < tolerance_rad]
+    if not len(planes):
+        return None
+    few = points[:: max(1, len(points) // 1000)]
+    score = _score(few @ planes.T) - TILT_COST * np.square(tilt / tolerance_rad)
+    return _refined(points, planes[int(np.argmax(score))])
 
 
 def _agreement(
@@ -275,12 +277,11 @@ def _ground(points: NDArray[np.float64], plane: NDArray[np.float64]) -> Ground:
 
 
 def _below_the_horizon(
-    points_m: NDArray[np.float32], up: NDArray[np.float64], tolerance_rad: float, seed: int
+    points_m: NDArray[np.float32], up: NDArray[np.float64], tolerance_rad: float
 ) -> NDArray[np.float64]:
     """Select at most MAX_POINTS finite points that may lie below the horizon."""
     flat = points_m.reshape(-1, 3)
-    stride = max(1, len(flat) // (4 * MAX_POINTS))
-    flat = flat[seed % stride :: stride].astype(np.float64)
+    flat = flat[:: max(1, len(flat) // (4 * MAX_POINTS))].astype(np.float64)
     flat = flat[np.isfinite(flat[:, 2]) & (flat[:, 2] > 0.0)]
     lift = flat @ up
     low = lift < math.sin(min(tolerance_rad, 1.0)) * 0.5 * np.linalg.norm(flat, axis=1)
@@ -289,25 +290,6 @@ def _below_the_horizon(
     if len(flat) > MAX_POINTS:
         flat = flat[:: -(-len(flat) // MAX_POINTS)]
     return flat
-
-
-def _best_of_triples(
-    points: NDArray[np.float64], up: NDArray[np.float64], tolerance_rad: float, seed: int
-) -> NDArray[np.float64] | None:
-    """Return the plane a . X = 1 with the most points on it and the fewest below."""
-    random = np.random.default_rng(seed)
-    triples = points[random.integers(0, len(points), (TRIALS, 3))]  # (trials, 3 points, 3)
-    usable = np.abs(np.linalg.det(triples)) > 1e-9
-    if not usable.any():
-        return None
-    planes = np.linalg.solve(triples[usable], np.ones((int(usable.sum()), 3, 1)))[..., 0]
-    tilt = _tilt_rad(planes, up)
-    planes, tilt = planes[tilt < tolerance_rad], tilt[tilt < tolerance_rad]
-    if not len(planes):
-        return None
-    few = points[:: max(1, len(points) // 1000)]
-    score = _score(few @ planes.T) - TILT_COST * np.square(tilt / tolerance_rad)
-    return planes[int(np.argmax(score))]
 
 
 def _score(beyond: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -250,26 +250,20 @@ def camera_from_calibration(fields: CalibrationFields, *, height: int, width: in
     return CameraModel(fields.read_out().scaled_to(width, height), *lens)
 
 
-def field_of_view_deg(focal_px: float, side_px: int, lens: str) -> float:
-    """Return the field of view of an image side with a centred principal point [degrees].
-
-    lens: distortion model; its coefficients are neglected.
-    """
-    half = 0.5 * side_px / focal_px
-    return math.degrees(2.0 * (half if lens == EQUIDISTANT else math.atan(half)))
-
-
 def axes(full: Intrinsics, lens: str) -> Iterator[tuple[str, float, float, int, float]]:
     """Yield what checks of the x and the y axis of a projection need.
 
     Each has its name, the focal length, the principal point and the side of the image [px], and
-    the field of view [degrees], see `field_of_view_deg`.
+    the field of view [degrees] with a centred principal point.  lens: distortion model; its
+    coefficients are neglected.
     """
     for name, focal_px, center_px, side_px in (
         ('x', full.fx_px, full.cx_px, full.width),
         ('y', full.fy_px, full.cy_px, full.height),
     ):
-        yield name, focal_px, center_px, side_px, field_of_view_deg(focal_px, side_px, lens)
+        half = 0.5 * side_px / focal_px
+        angle_rad = 2.0 * (half if lens == EQUIDISTANT else math.atan(half))
+        yield name, focal_px, center_px, side_px, math.degrees(angle_rad)
 
 
 def refuse_impossible(full: Intrinsics, lens: str, name: str) -> None:

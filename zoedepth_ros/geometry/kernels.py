@@ -50,73 +50,57 @@ def library() -> ctypes.PyDLL | None:
 
 
 def mark_flying_pixels(
-    depth_m: Map,
-    strides: tuple[int, int],
-    size_px: int,
-    max_jump: float,
-    marks: NDArray[np.bool_],
+    depth_m: Map, strides: tuple[int, int], size_px: int, max_jump: float, marks: NDArray[np.bool_]
 ) -> bool:
     """Set marks (h, w), all False, as `filters.flying_pixels` does."""
     found = _library_for(depth_m)
     if found is None:
         return False
-    height, width = depth_m.shape
-    size_bytes = found.zoedepth_flying_pixels_scratch(height, width, size_px)
+    size_bytes = found.zoedepth_flying_pixels_scratch(*depth_m.shape, size_px)
     scratch = np.empty(size_bytes, np.uint8)
-    found.zoedepth_flying_pixels(
-        *(depth_m.ctypes.data, height, width, *strides, size_px, max_jump),
-        *(marks.ctypes.data, scratch.ctypes.data),
-    )
-    return True
+    image = depth_m, *depth_m.shape, *strides
+    return _run('flying_pixels', (), *image, size_px, max_jump, marks, scratch)
 
 
 def limit(
     depth_m: Map, strides: tuple[int, int], marks: NDArray[np.bool_], min_m: float, out_m: Map
 ) -> bool:
     """Write depth of every n-th row and column: NaN at marks and up to 0, -inf below min_m."""
-    found = _library_for(depth_m)
-    if found is None:
-        return False
-    found.zoedepth_limited(
-        *(depth_m.ctypes.data, *depth_m.shape, *strides, marks.ctypes.data, min_m),
-        out_m.ctypes.data,
-    )
-    return True
+    image = depth_m, *depth_m.shape, *strides
+    return _run('limited', (depth_m,), *image, marks, min_m, out_m)
 
 
 def write_depth(depth_m: Map, min_m: float, max_m: float, pixels: Map) -> bool:
     """Write depth: -inf below min_m, +inf above max_m."""
-    found = _library_for(depth_m, pixels)
-    if found is None:
-        return False
-    found.zoedepth_write_depth(depth_m.ctypes.data, depth_m.size, min_m, max_m, pixels.ctypes.data)
-    return True
+    return _run('write_depth', (depth_m, pixels), depth_m, depth_m.size, min_m, max_m, pixels)
 
 
 def raise_to(values: Map, least: float) -> bool:
     """Replace smaller values in place; none may be NaN."""
-    found = _library_for(values)
-    if found is None:
-        return False
-    found.zoedepth_raise_to(values.ctypes.data, values.size, least)
-    return True
+    return _run('raise_to', (values,), values, values.size, least)
 
 
 def pack_points(depth_m: Map, rays: Map, rgb: NDArray[np.uint8], limit_m: float, out: Map) -> bool:
     """Write points (H, W, 4) as `points.pack_points` does; rgb: (H, W, 3) with any strides."""
-    found = _library_for(depth_m, rays, out)
-    if found is None:
-        return False
     if rgb.strides[2] != 1:
         rgb = np.ascontiguousarray(rgb)
-    found.zoedepth_pack_points(
-        *(depth_m.ctypes.data, rays.ctypes.data, rgb.ctypes.data, *rgb.strides[:2]),
-        *(*depth_m.shape, limit_m, out.ctypes.data),
+    colors = rgb, *rgb.strides[:2]
+    return _run(
+        'pack_points', (depth_m, rays, out), depth_m, rays, *colors, *depth_m.shape, limit_m, out
     )
+
+
+def _run(name: str, maps: tuple[Map, ...], *arguments: Any) -> bool:
+    """Call a function with the addresses of arrays; False without a library that can read maps."""
+    found = _library_for(*maps)
+    if found is None:
+        return False
+    addresses = (x.ctypes.data if isinstance(x, np.ndarray) else x for x in arguments)
+    getattr(found, f'zoedepth_{name}')(*addresses)
     return True
 
 
-def _library_for(*arrays: NDArray[Any]) -> ctypes.PyDLL | None:
-    """Return the library if it was built and can read these arrays."""
-    plain = all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays)
+def _library_for(*maps: Map) -> ctypes.PyDLL | None:
+    """Return the library if it was built and can read these maps."""
+    plain = all(array.dtype == np.float32 and array.flags.c_contiguous for array in maps)
     return library() if plain else None

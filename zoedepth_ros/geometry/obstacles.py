@@ -52,12 +52,6 @@ class PointClasses:
     free: NDArray[np.bool_]
     """(H, W) rays that end beyond max_range_m or the measured depth, or above max_height_m."""
 
-    height_m: NDArray[np.float32]
-    """(H, W) height above the ground [m], NaN where unknown."""
-
-    distance_m: NDArray[np.float32]
-    """(H, W) horizontal distance [m], NaN where unknown."""
-
 
 def classify_points(
     points_m: NDArray[np.float32],
@@ -82,7 +76,7 @@ def classify_points(
     is_free = (~near & (height_m > -tolerance_m)) | (near & (height_m > limits.max_height_m))
     if free is not None:
         is_free = is_free | free
-    return PointClasses(near & on, obstacle, is_free, height_m, distance_m)
+    return PointClasses(near & on, obstacle, is_free)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoedepth_ros.geometry.filters import BEYOND_LIMIT_M, nearest_range
-from zoedepth_ros.geometry.ground import quarter_turns
+from zoedepth_ros.geometry.ground import UP_OF_A_LEVEL_CAMERA, Up, quarter_turns
 
 NO_RAYS = 'there is no scan: with this calibration too few pixels have a ray'
-
-Up = tuple[float, float, float]
-"""Unit vector away from the ground, in the camera frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ class BandScan:
         rays: NDArray[np.float32],
         *,
         band_rows: int = 1,
-        up: Up = (0.0, -1.0, 0.0),
+        up: Up = UP_OF_A_LEVEL_CAMERA,
     ) -> BandScan:
         """Build the lookup table.
 
@@ -174,11 +171,7 @@ class HeightScan:
     """Number of beams."""
 
     @classmethod
-    def from_rays(
-        cls,
-        rays: NDArray[np.float32],
-        up: Up,
-    ) -> HeightScan:
+    def from_rays(cls, rays: NDArray[np.float32], up: Up) -> HeightScan:
         """Build the lookup table.
 
         rays: (H, W, 2) x/z and y/z.  up: unit vector in the camera frame.  The angle
@@ -275,9 +268,7 @@ def _nearest_columns(ray_x: NDArray[np.float64], wanted: NDArray[np.float64]) ->
     return columns
 
 
-def flat_axes(
-    up: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def flat_axes(up: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the horizontal unit vectors forward and left, in the camera frame.
 
     up: unit vector in the camera frame.  Raises ValueError for a camera that looks straight up or

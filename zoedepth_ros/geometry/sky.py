@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.ground import quarter_turns
+from zoedepth_ros.geometry.ground import UP_OF_A_LEVEL_CAMERA, Up, quarter_turns
 
 FAR_M = {'indoor': np.inf, 'outdoor': 25.0}
 """Head -> smallest depth of sky [m]; infinity disables the detection."""
@@ -29,7 +29,7 @@ def sky_mask(
     head: str,
     *,
     rays: NDArray[np.float32],
-    up: tuple[float, float, float] = (0.0, -1.0, 0.0),
+    up: Up = UP_OF_A_LEVEL_CAMERA,
     rgb: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.bool_]:
     """Return the mask of sky, (H, W) bool.

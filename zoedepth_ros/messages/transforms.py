@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.scan import Up, level_rotation
+from zoedepth_ros.geometry.ground import Up
+from zoedepth_ros.geometry.scan import level_rotation
 from zoedepth_ros.messages.types import QUATERNION, TF_MESSAGE, TRANSFORM, TRANSFORM_STAMPED, Make
 
 Numbers = NDArray[np.float64]

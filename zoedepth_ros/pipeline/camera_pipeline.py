@@ -18,13 +18,13 @@ from zoedepth_ros.geometry.filters import (
     without_uncertain,
     write_depth,
 )
+from zoedepth_ros.geometry.ground import Up
 from zoedepth_ros.geometry.scale import DepthPairs, is_unusual
 from zoedepth_ros.geometry.sky import sky_mask, with_infinite_sky
 from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, convention_of
 from zoedepth_ros.media.color import color_range_m, depth_to_bgr
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.clouds import CALIBRATION_RATE_HZ, Clouds
-from zoedepth_ros.pipeline.ground_segmentation import Up
 from zoedepth_ros.pipeline.head_policy import HeadPolicy
 from zoedepth_ros.pipeline.motion_depth import NO_POSE, MotionDepth, Poses
 from zoedepth_ros.pipeline.outputs import (
@@ -200,7 +200,9 @@ class CameraPipeline(Resumable):
         sky = result.sky if at.filter_sky else None
         if sky is not None:
             depth_m = with_infinite_sky(depth_m, sky)
-        context = None
+        context = points_std_m = None
+        if at.cloud_uncertainty and due.clouds:
+            points_std_m = self._std_m(result, factor, by_place, at.cloud_decimation)
         if request.camera is not None:
             context = FrameContext(
                 request=request,
@@ -212,10 +214,8 @@ class CameraPipeline(Resumable):
                 sky=sky,
                 measured_to_m=limit_m,
                 network_width=self.input_size[1],
+                std_m=points_std_m,
             )
-            if at.cloud_uncertainty and due.clouds:
-                points_std_m = self._std_m(result, factor, by_place, at.cloud_decimation)
-                context = replace(context, std_m=points_std_m)
             if result.sky is None:
                 context = self._with_sky(measured_m, context)
             depth_m = context.depth_m

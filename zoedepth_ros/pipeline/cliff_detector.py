@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zoedepth_ros.geometry.cliffs import CliffLimits, cliff_edges
+from zoedepth_ros.geometry.cliffs import cliff_edges
 from zoedepth_ros.geometry.filters import stride_slice, widest_ramp_px
 from zoedepth_ros.geometry.ground import Ground, near_ground, quarter_turns
 from zoedepth_ros.pipeline.ground_segmentation import band_of
@@ -60,18 +60,15 @@ def _edges(context: FrameContext, ground: Ground, at: PipelineSettings) -> Map:
     steps = (step, at.cloud_decimation) if upright else (at.cloud_decimation, step)
     depth_m = context.depth_m[stride_slice(steps[0]), stride_slice(steps[1])]
     near = depth_m < np.float32(at.depth_min_m)
-    limits = CliffLimits(
-        min_drop_m=at.cliffs_min_drop_m,
-        max_slope=at.cliffs_max_slope,
-        min_width_m=at.cliffs_min_width_m,
-        max_range_m=at.cliffs_max_range_m,
-    )
     return cliff_edges(
         np.where(near, np.float32(np.nan), depth_m),
         context.camera.rays(*steps),
         ground,
-        limits,
         band_of(at),
+        min_drop_m=at.cliffs_min_drop_m,
+        min_width_m=at.cliffs_min_width_m,
+        max_range_m=at.cliffs_max_range_m,
+        max_slope=at.cliffs_max_slope,
         reach_px=max(3, widest_ramp_px(width) // (2 * step)),
         measured_to_m=context.measured_to_m,
     )

@@ -16,14 +16,14 @@ from zoedepth_ros.geometry.filters import (
     stride_slice,
     widest_ramp_px,
 )
-from zoedepth_ros.geometry.ground import GroundFit
+from zoedepth_ros.geometry.ground import GroundFit, Up
 from zoedepth_ros.geometry.points import depth_to_points, pack_points
 from zoedepth_ros.geometry.scan import level_rotation
 from zoedepth_ros.geometry.sky import FAR_M
 from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.pipeline import outputs
 from zoedepth_ros.pipeline.cliff_detector import CliffDetector
-from zoedepth_ros.pipeline.ground_segmentation import CLOUDS, SCALE, SCAN, GroundSegmentation, Up
+from zoedepth_ros.pipeline.ground_segmentation import CLOUDS, SCALE, SCAN, GroundSegmentation
 from zoedepth_ros.pipeline.outputs import STD, XYZ, Buffers, Cloud, Omission, Output, Scan
 from zoedepth_ros.pipeline.request import FrameContext, RateLimiter, Request
 from zoedepth_ros.pipeline.resumable import Resumable

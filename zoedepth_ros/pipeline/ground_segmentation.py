@@ -16,6 +16,7 @@ from zoedepth_ros.geometry.ground import (
     WELL_SEEN,
     Ground,
     GroundFit,
+    Up,
     fit_ground,
     turned,
     up_from_angles,
@@ -45,7 +46,6 @@ LEAST_IMAGES, TILT_IMAGES = 5, 40
 """Images from which the mean tilt counts, and that it remembers."""
 
 Map = NDArray[np.float32]
-Up = tuple[float, float, float]
 
 CLOUDS, SCAN, SCALE = 'clouds', 'scan', 'scale'
 """Uses of the ground plane. Each keeps its own, at its own rate, so that no output depends on the

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zoedepth_ros.geometry.ground import Up
 from zoedepth_ros.geometry.scan import BandScan, HeightScan
 from zoedepth_ros.messages.clouds import FLOAT32
 from zoedepth_ros.messages.types import DOMAIN as DOMAIN_TYPE
@@ -140,8 +141,7 @@ class Scan:
     range_min_m: float
     range_max_m: float
 
-    up: tuple[float, float, float]
-    """Unit vector away from the ground in the optical frame."""
+    up: Up
 
 
 @dataclass(frozen=True, slots=True)

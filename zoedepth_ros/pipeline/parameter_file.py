@@ -9,8 +9,8 @@ from typing import Any
 
 from zoedepth_ros.errors import quoted
 from zoedepth_ros.files import parse_yaml, read_text
-from zoedepth_ros.pipeline.parameter import table_of, with_values
-from zoedepth_ros.pipeline.settings import PipelineSettings
+from zoedepth_ros.pipeline.parameter import table_of
+from zoedepth_ros.pipeline.settings import PipelineSettings, settings_from
 
 NODE_NAME = 'zoedepth'
 
@@ -19,36 +19,26 @@ def settings_from_file(
     path: Path,
     *,
     base: PipelineSettings | None = None,
-    camera: str = '',
     ignored: Collection[str] = (),
 ) -> PipelineSettings:
     """Return the settings in a parameter file such as config/depth_node.yaml.
 
-    base: settings for what the file does not contain.  camera: a name in `cameras`, whose own
-    values (front.depth.rate) replace the common ones.  ignored: names of other parameters of the
-    node, which are no error.  Raises ValueError naming file and parameter, and OSError.
+    base: settings for what the file does not contain.  Values of one of several cameras
+    (front.depth.rate) do not count.  ignored: names of other parameters of the node, which are no
+    error.  Raises ValueError naming file and parameter, and OSError.
     """
     table = table_of(PipelineSettings)
     values = parameters_in(path)
     cameras = values.get('cameras') or []
     if not isinstance(cameras, list):
         raise ValueError(f'{path}: cameras must be a list of strings, got {quoted(cameras)}')
-    prefixes = {f'{name}.' for name in (*cameras, camera) if name}
-    own: dict[str, Any] = {}
-    common: dict[str, Any] = {}
-    for name, value in values.items():
+    prefixes = [f'{name}.' for name in cameras if name]
+    for name in values:
         prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), '')
-        plain = name.removeprefix(prefix)
-        if plain not in table:
-            if plain in ignored:
-                continue
+        if name.removeprefix(prefix) not in {*table, *ignored}:
             raise ValueError(f'{path}: {name} is not a parameter of the depth node')
-        if not prefix:
-            common[plain] = value
-        elif prefix == f'{camera}.':
-            own[plain] = value
     try:
-        return with_values(PipelineSettings() if base is None else base, {**common, **own})
+        return settings_from({n: v for n, v in values.items() if n in table}, base)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
 
@@ -74,7 +64,7 @@ def parameters_in(path: Path, node: str = '') -> dict[str, Any]:
             raise ValueError(
                 f'{path}: expected the key ros__parameters in the section {quoted(name)}'
             )
-        values.update(_flat(parameters))
+        values.update(flattened(parameters))
         found = True
     if not found:
         raise ValueError(
@@ -99,9 +89,10 @@ def _pattern(name: str) -> str:
     return ''.join(parts.get(part, f'/{re.escape(part)}') for part in name.strip('/').split('/'))
 
 
-def _flat(tree: Mapping[Any, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
+def flattened(tree: Mapping[Any, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield the names of nested parameters, joined by dots, and their values."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f'{prefix}{key}.')
+            yield from flattened(value, f'{prefix}{key}.')
         else:
             yield f'{prefix}{key}', value

@@ -65,11 +65,10 @@ class RateLimiter(Resumable):
         """Record that it was done now, which sets the next deadline."""
         if self._rate_hz <= 0.0:
             return
-        period_s = 1.0 / self._rate_hz
-        on_grid = self._next_s is not None and (
-            self._next_s - _SLACK * period_s <= now_s < self._next_s + period_s
-        )
-        self._next_s = (self._next_s if on_grid and self._next_s is not None else now_s) + period_s
+        start_s, period_s = self._next_s, 1.0 / self._rate_hz
+        if start_s is None or not start_s - _SLACK * period_s <= now_s < start_s + period_s:
+            start_s = now_s  # not on the grid
+        self._next_s = start_s + period_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 _KIND = 'is'
 _KINDS: dict[str, type] = {}
@@ -51,7 +50,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Resumable):
         return kind | value.snapshot()
     if isinstance(value, np.ndarray):
-        return kind | _plain_array(value)
+        packed = zlib.compress(np.ascontiguousarray(value).tobytes(), 1)
+        text = base64.b64encode(packed).decode('ascii')
+        return kind | {'dtype': value.dtype.str, 'shape': list(value.shape), 'zlib': text}
     if is_dataclass(value):
         return kind | {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
@@ -76,7 +77,8 @@ def _value(plain: Any, now: Any = None) -> Any:
         known = now if isinstance(now, Mapping) else {}
         return {key: _value(part, known.get(key)) for key, part in parts.items()}
     if name == 'ndarray':
-        return _array(parts)
+        data = zlib.decompress(base64.b64decode(parts['zlib']))
+        return np.frombuffer(data, parts['dtype']).reshape(parts['shape']).copy()
     if name == 'tuple':
         return tuple(_value(part) for part in parts['items'])
     kind = _KINDS[name]
@@ -85,14 +87,3 @@ def _value(plain: Any, now: Any = None) -> Any:
     made = now if isinstance(now, kind) else kind()
     made.restore(parts)
     return made
-
-
-def _plain_array(array: NDArray[Any]) -> dict[str, Any]:
-    packed = zlib.compress(np.ascontiguousarray(array).tobytes(), 1)
-    text = base64.b64encode(packed).decode('ascii')
-    return {'dtype': array.dtype.str, 'shape': list(array.shape), 'zlib': text}
-
-
-def _array(values: Mapping[str, Any]) -> NDArray[Any]:
-    data = zlib.decompress(base64.b64decode(values['zlib']))
-    return np.frombuffer(data, values['dtype']).reshape(values['shape']).copy()

@@ -89,13 +89,12 @@ def _state(path: Path, head: str, entry: Any) -> ScaleState:
         raise ScaleFileError(
             f'{path}: {head}: expected the keys {sorted(HEAD_KEYS)}, got {quoted(entry)}'
         )
-    scale = _number(path, f'{head}.scale', entry['scale'], LOWEST_SCALE, HIGHEST_SCALE)
-    confidence = _number(path, f'{head}.confidence', entry['confidence'], 0.0, 1.0)
+    limits = {'scale': (LOWEST_SCALE, HIGHEST_SCALE), 'confidence': (0.0, 1.0)}
+    for name, (low, high) in limits.items():
+        value = entry[name]
+        if type(value) not in (int, float) or not low <= value <= high:  # NaN is not
+            raise ScaleFileError(
+                f'{path}: {head}.{name} must be {low} to {high}, got {quoted(value)}'
+            )
+    scale, confidence = float(entry['scale']), float(entry['confidence'])
     return ScaleState(scale, scale, confidence, CONVERGED)
-
-
-def _number(path: Path, name: str, value: Any, low: float, high: float) -> float:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not low <= value <= high:  # also for NaN
-        raise ScaleFileError(f'{path}: {name} must be {low} to {high}, got {quoted(value)}')
-    return float(value)

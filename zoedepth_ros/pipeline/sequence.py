@@ -102,11 +102,8 @@ class SequencePredictor:
         found = ImageOutputs()
         for output in pipeline.process(request, predict(self._predictor, request)):
             if isinstance(output, DepthImage):
-                found.head, found.depth_m, found.range_m = (
-                    output.head,
-                    output.pixels,
-                    output.range_m,
-                )
+                found.head, found.range_m = output.head, output.range_m
+                found.depth_m = output.pixels
             elif isinstance(output, Uncertainty):
                 found.uncertainty_m = output.pixels
             elif isinstance(output, Cloud) and output.name == outputs.POINTS:

@@ -23,7 +23,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from zoedepth_ros.geometry.scan import Up
+from zoedepth_ros.geometry.ground import Up
 from zoedepth_ros.messages import types
 from zoedepth_ros.messages.compressed import (
     COLOR_TOPIC,
