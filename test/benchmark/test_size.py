@@ -39,7 +39,7 @@ def test_a_size_that_takes_twice_as_long_is_far_from_the_fit():
 
 
 def test_a_network_of_one_size_is_rejected_and_a_failure_reported():
-    with pytest.raises(ValueError, match='ZoeD_Swin2T_N supports only images of'):
+    with pytest.raises(ValueError, match='ZoeD_Swin2T_N accepts only images of'):
         measure(BenchmarkOptions(model='ZoeD_Swin2T_N'), FakeMachine())
     with pytest.raises(WorkerError, match='too little memory'):
         measure(OPTIONS, FakeMachine(lacking={'ours': 'too little memory'}))

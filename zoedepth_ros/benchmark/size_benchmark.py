@@ -60,7 +60,10 @@ def measure(options: BenchmarkOptions, start: StartWorker = Worker) -> Section:
     """
     config = preset(options.model or SMALL_MODEL)
     if config.backbone.only_size:
-        raise ValueError(f'{config.name} supports only images of {config.backbone.only_size} px')
+        raise ValueError(
+            f'{config.name} accepts only images of {config.backbone.only_size} px (height, '
+            'width), but the part size measures several sizes'
+        )
     points, missing = list[Point](), list[str]()
     with tempfile.TemporaryDirectory(prefix='zoedepth-benchmark-') as folder:
         path = Path(folder) / 'weights.safetensors'

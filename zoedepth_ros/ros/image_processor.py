@@ -365,7 +365,7 @@ class ImageProcessor:
             effect = (
                 'there is no depth, because depth needs the camera intrinsics'
                 if no_depth
-                else 'there is depth, but there are no points'
+                else 'there is depth, but no cloud and no scan'
             )
             text = f'{error}: {effect}; camera.hfov sets an approximate field of view'
             self._note_camera(None, (text,) if error.reason == UNUSABLE else ())
