@@ -9,13 +9,13 @@ from lively import lively_model
 from zoedepth_ros.inference.runtimes import measured_mode as module
 from zoedepth_ros.inference.runtimes.measured_mode import block_times_ms, choose_mode, cpu_modes
 from zoedepth_ros.inference.runtimes.optimize import optimize
-from zoedepth_ros.model.fused.layers import PackedLayers
+from zoedepth_ros.model.fused.layers import PackedLinear
 
 FP32, SIZE = torch.float32, (64, 96)
 NAMES = [mode.name for mode in cpu_modes(FP32)]
 
 pytestmark = pytest.mark.skipif(
-    bool(PackedLayers.missing(FP32)), reason='a torch without oneDNN has one mode'
+    bool(PackedLinear.missing(FP32)), reason='a torch without oneDNN has one mode'
 )
 
 

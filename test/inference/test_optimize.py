@@ -10,11 +10,11 @@ from lively import lively_model
 
 from zoedepth_ros.inference.runtimes import optimize as module
 from zoedepth_ros.inference.runtimes.optimize import check_optimization, optimize
-from zoedepth_ros.model.fused.layers import PackedLayers
+from zoedepth_ros.model.fused.layers import PackedLinear
 
 CPU = torch.device('cpu')
 IMAGE = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1
-NOT_PACKED = PackedLayers.missing(torch.float32)
+NOT_PACKED = PackedLinear.missing(torch.float32)
 
 
 def depth_m(network, head='indoor'):
@@ -48,7 +48,7 @@ def test_auto_on_a_cpu_packs_the_weights(expected_m):
 def test_where_weights_cannot_be_packed_ordinary_operators_run_and_that_is_reported(
     monkeypatch, caplog, expected_m
 ):
-    monkeypatch.setattr(PackedLayers, 'missing', staticmethod(lambda dtype: 'no oneDNN here'))
+    monkeypatch.setattr(PackedLinear, 'missing', staticmethod(lambda dtype: 'no oneDNN here'))
     with caplog.at_level(logging.WARNING):
         network = optimized('auto')
     assert network.mode == 'fused'
@@ -63,7 +63,7 @@ def test_bf16_on_a_processor_without_it_runs_and_warns_that_it_is_slow(
 ):
     monkeypatch.setattr(torch, 'compile', lambda function, **settings: function)
     monkeypatch.setattr(module, 'bf16_emulated', lambda: 'no instructions')
-    monkeypatch.setattr(PackedLayers, 'missing', staticmethod(lambda dtype: 'refused'))
+    monkeypatch.setattr(PackedLinear, 'missing', staticmethod(lambda dtype: 'refused'))
     with caplog.at_level(logging.WARNING):
         network = optimized(optimization, 'bf16')
     assert (
@@ -79,7 +79,7 @@ def test_bf16_on_a_processor_without_it_runs_and_warns_that_it_is_slow(
 
 def test_a_torch_without_onednn_reports_it(monkeypatch):
     monkeypatch.setattr(torch._C, '_has_mkldnn', False)
-    assert 'without oneDNN' in PackedLayers.missing(torch.float32)
+    assert 'without oneDNN' in PackedLinear.missing(torch.float32)
 
 
 def test_compile_traces_every_head_whole_and_computes_the_same(monkeypatch, expected_m):

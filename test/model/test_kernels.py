@@ -9,7 +9,7 @@ import pytest
 import torch
 from triton_kernels import compiled, interpreted
 
-from zoedepth_ros.model.fused.bins import StandardOperators
+from zoedepth_ros.model.fused.bins import BinOperators
 from zoedepth_ros.model.fused.network import bin_operators
 
 pytest.importorskip('triton', reason='Triton is not installed')
@@ -31,7 +31,7 @@ CONSTANTS = {
 }  # fmt: skip
 
 
-class WrongCenters(StandardOperators):
+class WrongCenters(BinOperators):
     def attract(self, coarse, points, strength):
         return super().attract(coarse, points, strength) * 1.01
 
@@ -44,7 +44,7 @@ def test_the_kernels_predict_what_the_reference_network_does():
 
 def test_wrong_numbers_of_a_kernel_are_found_before_it_is_used():
     check = importlib.import_module(MODULE).check
-    check(StandardOperators(None), CPU)
+    check(BinOperators(None), CPU)
     with pytest.raises(
         RuntimeError, match='kernels of the metric bins differ from torch by 1.0e-02'
     ):

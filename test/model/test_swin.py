@@ -21,13 +21,8 @@ def config(architecture: str) -> ModelConfig:
 
 @pytest.mark.parametrize('size', [(64, 96), (32, 64), (128, 128)])
 def test_images_of_another_size_are_refused(size: tuple[int, int]) -> None:
-    features, model = SwinFeatures(SWIN), ZoeDepth(config('N'))
-    image = torch.zeros(1, 3, *size)
-    for refuse in (
-        lambda: features(image),
-        lambda: model(image, 'indoor'),
-        lambda: model.prepare(*size),
-    ):
+    model, image = ZoeDepth(config('N')), torch.zeros(1, 3, *size)
+    for refuse in (lambda: model(image, 'indoor'), lambda: model.prepare(*size)):
         with pytest.raises(ValueError, match=f'64 x 64 only, got {size[0]} x {size[1]}'):
             refuse()
 

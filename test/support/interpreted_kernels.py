@@ -27,6 +27,6 @@ for architecture, head, height, width in CASES:
     expected = reference(image, head)[:2]
     assert expected[0].std() > 5e-3 * expected[0].mean()  # something to get wrong
     network = fused_network(copy.deepcopy(reference), torch.float32, operators=operators)
-    pairs = zip(network(image, head)[:2], expected, strict=True)
+    pairs = zip(network.decode(network.encode(image), head), expected, strict=False)
     error = max(float(((a - b).abs() / b.abs().clamp_min(5e-2)).max()) for a, b in pairs)
     sys.stdout.write(f'{architecture} {head} {height} {width} {error}\n')

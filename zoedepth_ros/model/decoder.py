@@ -33,27 +33,21 @@ class FusionDecoder(nn.Module):
         self.reduce = nn.ModuleList(
             nn.Conv2d(c, features, 3, padding=1, bias=False) for c in channels
         )
-        self.coarsest = Fusion(features)
+        self.coarsest: nn.Module = Fusion(features)
         self.fusions = nn.ModuleList(SkipFusion(features) for _ in range(3))
 
     def forward(self, maps: list[Tensor]) -> Pyramid:
         """Fuse maps (B, channels[i], h, w), finest first."""
-        return fuse(maps, self.reduce, self.coarsest, self.fusions)
-
-
-def fuse(
-    maps: list[Tensor], reduce: nn.ModuleList, coarsest: nn.Module, fusions: nn.ModuleList
-) -> Pyramid:
-    """Fuse maps (B, channels[i], h, w), finest first, with the layers of a decoder."""
-    fine, half, quarter, bottleneck = (layer(x) for layer, x in zip(reduce, maps, strict=True))
-    path = coarsest(bottleneck, size_of(quarter))
-    levels = [path]
-    twice = (2 * fine.shape[-2], 2 * fine.shape[-1])
-    sizes = (size_of(half), size_of(fine), twice)
-    for fusion, skip, size in zip(fusions, (quarter, half, fine), sizes, strict=True):
-        path = fusion(path, skip, size)
-        levels.append(path)
-    return Pyramid(bottleneck, (levels[0], levels[1], levels[2], levels[3]))
+        reduced = (layer(x) for layer, x in zip(self.reduce, maps, strict=True))
+        fine, half, quarter, bottleneck = reduced
+        path = self.coarsest(bottleneck, size_of(quarter))
+        levels = [path]
+        twice = (2 * fine.shape[-2], 2 * fine.shape[-1])
+        sizes = (size_of(half), size_of(fine), twice)
+        for fusion, skip, size in zip(self.fusions, (quarter, half, fine), sizes, strict=True):
+            path = fusion(path, skip, size)
+            levels.append(path)
+        return Pyramid(bottleneck, (levels[0], levels[1], levels[2], levels[3]))
 
 
 class Fusion(nn.Module):
@@ -84,16 +78,16 @@ class SkipFusion(Fusion):
 
 
 class ResidualUnit(nn.Module):
-    """Two 3x3 convolutions after ReLUs, added to the input."""
+    """Two 3x3 convolutions after ReLUs, added to `base`, by default the input."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(features, features, 3, padding=1)
         self.conv2 = nn.Conv2d(features, features, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, base: Tensor | None = None) -> Tensor:
         """Return (B, features, h, w)."""
-        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+        return (x if base is None else base) + self.conv2(F.relu(self.conv1(F.relu(x))))
 
 
 class RelativeHead(nn.Module):

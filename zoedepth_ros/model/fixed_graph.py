@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from zoedepth_ros.model.zoedepth import ZoeDepth
@@ -52,3 +54,9 @@ class FixedGraph(nn.Module):
     def example(self) -> Tensor:
         """Return a grey image (1, 3, H, W)."""
         return torch.zeros(1, 3, *self.size)
+
+    def run(self, image: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Return the outputs by name for an image (1, 3, H, W)."""
+        with torch.inference_mode():
+            outputs = self(torch.from_numpy(image))
+        return {n: x.numpy() for n, x in zip(self.output_names, outputs, strict=True)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from zoedepth_ros.model.backbones.config import (
@@ -16,7 +16,6 @@ from zoedepth_ros.model.backbones.config import (
     BackboneConfig,
     BeitConfig,
     LiteConfig,
-    SwinConfig,
 )
 from zoedepth_ros.model.config import (
     BinsConfig,
@@ -60,12 +59,6 @@ _TINY_BINS = BinsConfig(
     attractor_hidden=16,
     n_attractors=(8, 4, 2, 1),
 )
-_TINY_NK_BINS = dataclasses.replace(
-    _TINY_BINS,
-    n_attractors=(4, 4, 4, 4),
-    conditioned_on_relative_depth=False,
-    bottleneck_factor=4,
-)
 
 
 def _family(
@@ -74,22 +67,14 @@ def _family(
     size: tuple[int, int] = (384, 512),
     outdoor_size: tuple[int, int] = (384, 768),
 ) -> tuple[ModelConfig, ...]:
+    size, outdoor_size = backbone.only_size or size, backbone.only_size or outdoor_size
     return (
         ModelConfig(f'{prefix}_N', size, backbone, (INDOOR,)),
         ModelConfig(f'{prefix}_K', outdoor_size, backbone, (OUTDOOR_80_M,)),
         ModelConfig(
-            f'{prefix}_NK',
-            size,
-            backbone,
-            (INDOOR, OUTDOOR),
-            bins=_NK_BINS,
-            router=RouterConfig(),
+            f'{prefix}_NK', size, backbone, (INDOOR, OUTDOOR), bins=_NK_BINS, router=RouterConfig()
         ),
     )
-
-
-def _swin_family(prefix: str, backbone: SwinConfig) -> tuple[ModelConfig, ...]:
-    return _family(prefix, backbone, backbone.only_size, backbone.only_size)
 
 
 _TINY = (
@@ -101,7 +86,12 @@ _TINY = (
         BEIT_TINY,
         (INDOOR, OUTDOOR),
         _TINY_DECODER,
-        _TINY_NK_BINS,
+        replace(
+            _TINY_BINS,
+            n_attractors=(4, 4, 4, 4),
+            conditioned_on_relative_depth=False,
+            bottleneck_factor=4,
+        ),
         RouterConfig(embed_dim=32, depth=2, feedforward_dim=64),
     ),
 )
@@ -132,9 +122,9 @@ PRESETS: Mapping[str, ModelConfig] = MappingProxyType(
             *_family('ZoeD_M12', BEIT_L_384),
             *_family('ZoeD_B12', BEIT_B_384),
             *_family('ZoeD_BeitL512', BEIT_L_512, (512, 672), (512, 1024)),
-            *_swin_family('ZoeD_Swin2T', SWIN2_T_256),
-            *_swin_family('ZoeD_Swin2B', SWIN2_B_384),
-            *_swin_family('ZoeD_Swin2L', SWIN2_L_384),
+            *_family('ZoeD_Swin2T', SWIN2_T_256),
+            *_family('ZoeD_Swin2B', SWIN2_B_384),
+            *_family('ZoeD_Swin2L', SWIN2_L_384),
             *_TINY,
             _SMALL,
         )

@@ -33,8 +33,6 @@ class Features(NamedTuple):
 
 def of_images(features: Any, rows: list[int]) -> Any:
     """Select these images of a batch; features: `Features`, or those of a fused network."""
-    if rows == list(range(len(features.seed))):
-        return features
     parts = (x[rows] if isinstance(x, Tensor) else [y[rows] for y in x] for x in features)
     return features._make(parts)
 
@@ -137,12 +135,6 @@ class ZoeDepth(nn.Module):
             embeddings = self.embeddings(features.seed, features.levels)
             depth_m, uncertainty_m = self.heads[head](features.seed, embeddings, pixels)
         return Prediction(depth_m, uncertainty_m, features.relative_depth, None)
-
-    def metric_head(self, name: str) -> MetricHead:
-        """Return the head of this name."""
-        head = self.heads[name]
-        assert isinstance(head, MetricHead)
-        return head
 
     def half_precision(self, dtype: torch.dtype) -> ZoeDepth:
         """Convert backbone and decoder to dtype; the other parts stay in float32."""

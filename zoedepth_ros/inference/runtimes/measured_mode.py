@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from zoedepth_ros.files import json_text, parse_json, read_text, write_file
 from zoedepth_ros.inference.processor import cpuinfo, instruction_sets
@@ -34,7 +33,7 @@ from zoedepth_ros.model.fused.attention import (
     SdpaAttention,
 )
 from zoedepth_ros.model.fused.beit import FusedBlock
-from zoedepth_ros.model.fused.layers import Layers, PackedLayers
+from zoedepth_ros.model.fused.layers import Linear, PackedLinear
 from zoedepth_ros.model.zoedepth import ZoeDepth
 
 BUDGET_S = 6.0
@@ -56,8 +55,8 @@ class CpuMode:
     name: str
     """Name in the file and in the log."""
 
-    layers: Layers
-    """Creates the linear layers and convolutions."""
+    linear: type[Linear]
+    """Class of the linear layers."""
 
     attention: Attention
     """Computes the attention of the blocks."""
@@ -68,12 +67,12 @@ def cpu_modes(dtype: torch.dtype) -> tuple[CpuMode, ...]:
     own: Attention = HeadwiseAttention() if dtype == torch.float32 else GroupedAttention()
     usual = SdpaAttention() if dtype == torch.float32 else ExplicitAttention()
     modes = (
-        CpuMode('packed', PackedLayers(), own),
-        CpuMode('packed, usual attention', PackedLayers(), usual),
-        CpuMode('fused', Layers(), usual),
-        CpuMode('fused, own attention', Layers(), own),
+        CpuMode('packed', PackedLinear, own),
+        CpuMode('packed, usual attention', PackedLinear, usual),
+        CpuMode('fused', Linear, usual),
+        CpuMode('fused, own attention', Linear, own),
     )
-    return modes[2:3] if PackedLayers.missing(dtype) else modes
+    return modes[2:3] if PackedLinear.missing(dtype) else modes
 
 
 def choose_mode(
@@ -159,7 +158,11 @@ def block_times_ms(
     bias = torch.rand(backbone.config.num_heads, tokens, tokens, generator=random).to(dtype)
     with torch.inference_mode():
         blocks = [
-            (mode, _block(backbone.blocks[0], dtype, mode), mode.attention.prepared(bias))
+            (
+                mode,
+                FusedBlock(copy.deepcopy(backbone.blocks[0]), dtype, mode.linear, mode.attention),
+                mode.attention.prepared(bias),
+            )
             for mode in modes
         ]
         return cpu_times_ms({m.name: partial(block, x, bias) for m, block, bias in blocks})
@@ -182,10 +185,6 @@ def cpu_times_ms(runs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
                 times_s[name].append(time.process_time() - began_s)
     enough = all(len(values) >= _FEWEST_ROUNDS for values in times_s.values())
     return {name: 1e3 * min(values) for name, values in times_s.items()} if enough else {}
-
-
-def _block(reference: nn.Module, dtype: torch.dtype, mode: CpuMode) -> FusedBlock:
-    return FusedBlock(copy.deepcopy(reference), dtype, mode.layers, mode.attention)
 
 
 def _tokens(backbone: BeitFeatures, size: tuple[int, int]) -> int:

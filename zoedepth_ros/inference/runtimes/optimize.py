@@ -16,7 +16,7 @@ from zoedepth_ros.inference.result import AUTO
 from zoedepth_ros.inference.runtimes.measured_mode import choose_mode
 from zoedepth_ros.model.backbones.features import Prepared
 from zoedepth_ros.model.config import ModelConfig
-from zoedepth_ros.model.fused.layers import PackedLayers
+from zoedepth_ros.model.fused.layers import PackedLinear
 from zoedepth_ros.model.fused.network import (
     FusedZoeDepth,
     bin_operators,
@@ -130,14 +130,14 @@ def optimize(
             os.environ.setdefault(_CACHE_VARIABLE, str(cache_dir))
         return CompiledNetwork(fused_network(model, dtype, device), note)
     if device.type == 'cpu':
-        missing = PackedLayers.missing(dtype)
+        missing = PackedLinear.missing(dtype)
         if missing and not note:
             note = f'the network runs without packed weights and more slowly: {missing}'
         folder = modes_dir if optimization == AUTO else None
         own_size = size or model.config.image_size
         chosen = choose_mode(model, precision, dtype, own_size, folder, may_measure=may_measure)
-        name = 'packed' if isinstance(chosen.layers, PackedLayers) else 'fused'
-        on_cpu = cpu_network(model, dtype, chosen.layers, chosen.attention)
+        name = 'packed' if chosen.linear is PackedLinear else 'fused'
+        on_cpu = cpu_network(model, dtype, chosen.linear, chosen.attention)
         return OptimizedNetwork(on_cpu, name, note)
     network = fused_network(model, dtype, device, operators=bin_operators(dtype, device))
     return OptimizedNetwork(network, 'fused', note)

@@ -6,8 +6,8 @@ Imports no torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class BeitConfig:
     """Initial LayerScale of the residual branches."""
     kind: Literal['beit'] = 'beit'
     """Family of the backbone."""
+    only_size: ClassVar[None] = None
+    """All multiples of `size_multiple` are valid."""
 
     def __post_init__(self) -> None:
         if self.embed_dim % self.num_heads:
@@ -56,11 +58,6 @@ class BeitConfig:
     def size_multiple(self) -> int:
         """Number [px] that height and width of an image must be multiples of."""
         return 2 * self.patch_size
-
-    @property
-    def only_size(self) -> None:
-        """None: all multiples of `size_multiple` are valid."""
-        return None
 
     @property
     def blocks(self) -> int:
@@ -143,6 +140,10 @@ class LiteConfig:
     """Size of the network."""
     kind: Literal['lite'] = 'lite'
     """Family of the backbone."""
+    only_size: ClassVar[None] = None
+    """All multiples of `size_multiple` are valid."""
+    size_multiple: ClassVar[int] = 32
+    """Number [px] that height and width of an image must be multiples of."""
 
     def __post_init__(self) -> None:
         if self.variant not in _LITE_BLOCKS:
@@ -159,16 +160,6 @@ class LiteConfig:
     def embed_dim(self) -> int:
         """Channels of the coarsest map."""
         return self.channels[-1]
-
-    @property
-    def size_multiple(self) -> int:
-        """Number [px] that height and width of an image must be multiples of."""
-        return 32
-
-    @property
-    def only_size(self) -> None:
-        """None: all multiples of `size_multiple` are valid."""
-        return None
 
     @property
     def blocks(self) -> int:
@@ -199,14 +190,7 @@ BEIT_L_384 = BeitConfig(
     taps=(5, 11, 17, 23),
     channels=(256, 512, 1024, 1024),
 )
-BEIT_L_512 = BeitConfig(
-    embed_dim=1024,
-    depth=24,
-    num_heads=16,
-    taps=(5, 11, 17, 23),
-    channels=(256, 512, 1024, 1024),
-    window=(32, 32),
-)
+BEIT_L_512 = replace(BEIT_L_384, window=(32, 32))
 BEIT_B_384 = BeitConfig(
     embed_dim=768,
     depth=12,
@@ -230,11 +214,4 @@ SWIN2_B_384 = SwinConfig(
     image_side=384,
     trained_windows=(12, 12, 12, 6),
 )
-SWIN2_L_384 = SwinConfig(
-    embed_dim=192,
-    depths=(2, 2, 18, 2),
-    num_heads=(6, 12, 24, 48),
-    window=24,
-    image_side=384,
-    trained_windows=(12, 12, 12, 6),
-)
+SWIN2_L_384 = replace(SWIN2_B_384, embed_dim=192, num_heads=(6, 12, 24, 48))

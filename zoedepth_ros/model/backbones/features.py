@@ -22,9 +22,9 @@ class FeatureExtractor(nn.Module, ABC):
 
     channels: tuple[int, int, int, int]
 
-    @abstractmethod
     def prepare(self, height: int, width: int) -> Prepared:
-        """Return the constants of forward for this size [px]; differentiable."""
+        """Return the constants of forward for this size [px], differentiable; here the size."""
+        return Prepared((height, width), ())
 
     def constants(self, image: Tensor, prepared: Prepared | None) -> Prepared:
         """Return `prepared`, or what `prepare` returns for the size of an image (B, 3, H, W).

@@ -20,10 +20,6 @@ class LiteFeatures(FeatureExtractor):
         self.channels = config.channels
         self.network: nn.Module = fuse_batch_norms(timm_network(config))
 
-    def prepare(self, height: int, width: int) -> Prepared:
-        """Return nothing but the size."""
-        return Prepared((height, width), ())
-
     def forward(self, image: Tensor, prepared: Prepared | None = None) -> list[Tensor]:
         """Return the four maps of image (B, 3, H, W), finest first: (B, channels[i], H/s, W/s).
 

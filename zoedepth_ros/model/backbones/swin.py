@@ -21,21 +21,11 @@ class SwinFeatures(FeatureExtractor):
         self.patch_norm: nn.LayerNorm = swin.patch_embed.norm
         self.stages = nn.ModuleList(swin.layers)
 
-    def prepare(self, height: int, width: int) -> Prepared:
-        """Return the size alone.  Raises ValueError if it is not that of the settings [px]."""
-        if (height, width) != self.config.only_size:
-            side = self.config.image_side
-            raise ValueError(
-                f'this backbone takes images of {side} x {side} only, got {height} x {width}'
-            )
-        return Prepared((height, width), ())
-
     def forward(self, image: Tensor, prepared: Prepared | None = None) -> list[Tensor]:
         """Return the four maps of image (B, 3, H, W), finest first: (B, channels[i], H/s, W/s).
 
         s is 4, 8, 16, 32.
         """
-        self.prepare(image.shape[-2], image.shape[-1])
         x = self.patch_norm(self.patch_embed(image).permute(0, 2, 3, 1))  # (B, h, w, embed_dim)
         maps = []
         for stage in self.stages:

@@ -11,14 +11,18 @@ from torch import Tensor, nn
 from zoedepth_ros.model.backbones.beit import BeitFeatures, Reassemble, position_bias
 from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
 from zoedepth_ros.model.fused.attention import Attention
-from zoedepth_ros.model.fused.layers import Layer, Layers
+from zoedepth_ros.model.fused.layers import Linear
 
 
 class FusedBeit(FeatureExtractor):
     """Compute the maps of BeitFeatures in dtype."""
 
     def __init__(
-        self, reference: BeitFeatures, dtype: torch.dtype, layers: Layers, attention: Attention
+        self,
+        reference: BeitFeatures,
+        dtype: torch.dtype,
+        linear: type[Linear],
+        attention: Attention,
     ) -> None:
         """Take over the blocks of a backbone, which is unusable afterwards; this saves memory."""
         super().__init__()
@@ -27,18 +31,18 @@ class FusedBeit(FeatureExtractor):
         self.position_tables = reference.position_tables
         cls_token = reference.cls_token.detach().to(dtype)
         self.cls_token = nn.Parameter(cls_token, requires_grad=False)
-        self.patch_embed = layers.linear(
+        self.patch_embed = linear(
             reference.patch_embed.weight.flatten(1).to(dtype),
             _as(reference.patch_embed.bias, dtype),
         )
         self.reassemble = nn.ModuleList(
-            FusedReassemble(stage, dtype, layers)
+            FusedReassemble(stage, dtype, linear)
             for stage in reference.reassemble
             if isinstance(stage, Reassemble)
         )
         self.blocks = nn.ModuleList()
         while len(reference.blocks):
-            self.blocks.append(FusedBlock(reference.blocks.pop(0), dtype, layers, attention))
+            self.blocks.append(FusedBlock(reference.blocks.pop(0), dtype, linear, attention))
 
     def prepare(self, height: int, width: int) -> Prepared:
         """Return every block's position bias in the layout of the attention."""
@@ -71,7 +75,7 @@ class FusedBlock(nn.Module):
     """A transformer block with LayerScale and query scale folded into its weights."""
 
     def __init__(
-        self, reference: Any, dtype: torch.dtype, layers: Layers, attention: Attention
+        self, reference: Any, dtype: torch.dtype, linear: type[Linear], attention: Attention
     ) -> None:
         """reference: a block of timm."""
         super().__init__()
@@ -83,10 +87,10 @@ class FusedBlock(nn.Module):
         bias = torch.cat([attend.q_bias, attend.k_bias, attend.v_bias])
         gain1, gain2 = reference.gamma_1, reference.gamma_2
         self.norm1, self.norm2 = reference.norm1.to(dtype), reference.norm2.to(dtype)
-        self.qkv = _linear(layers, dtype, attend.qkv.weight, bias, scale)
-        self.project = _linear(layers, dtype, attend.proj.weight, attend.proj.bias, gain1)
-        self.expand = layers.linear(_as(mlp.fc1.weight, dtype), _as(mlp.fc1.bias, dtype), 'gelu')
-        self.contract = _linear(layers, dtype, mlp.fc2.weight, mlp.fc2.bias, gain2)
+        self.qkv = _linear(linear, dtype, attend.qkv.weight, bias, scale)
+        self.project = _linear(linear, dtype, attend.proj.weight, attend.proj.bias, gain1)
+        self.expand = linear(_as(mlp.fc1.weight, dtype), _as(mlp.fc1.bias, dtype), 'gelu')
+        self.contract = _linear(linear, dtype, mlp.fc2.weight, mlp.fc2.bias, gain2)
 
     def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
         """Return tokens (B, N, embed_dim)."""
@@ -100,14 +104,14 @@ class FusedBlock(nn.Module):
 class FusedReassemble(nn.Module):
     """As Reassemble, but the cls token's part of the readout is computed once for all patches."""
 
-    def __init__(self, reference: Reassemble, dtype: torch.dtype, layers: Layers) -> None:
+    def __init__(self, reference: Reassemble, dtype: torch.dtype, linear: type[Linear]) -> None:
         super().__init__()
         readout = reference.readout[0]
         assert isinstance(readout, nn.Linear)
         of_patch, of_cls = _as(readout.weight, dtype).chunk(2, dim=1)
-        self.of_patch = layers.linear(of_patch, None)
-        self.of_cls = layers.linear(of_cls, _as(readout.bias, dtype))
-        self.project = layers.pointwise(reference.project.to(dtype))
+        self.of_patch = linear(of_patch, None)
+        self.of_cls = linear(of_cls, _as(readout.bias, dtype))
+        self.project = linear.pointwise(reference.project.to(dtype))
         self.resample = reference.resample.to(dtype)
 
     def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -123,9 +127,9 @@ def _as(parameter: Tensor | None, dtype: torch.dtype) -> Tensor:
 
 
 def _linear(
-    layers: Layers, dtype: torch.dtype, weight: Tensor, bias: Tensor, scale: Tensor | None
-) -> Layer:
+    linear: type[Linear], dtype: torch.dtype, weight: Tensor, bias: Tensor, scale: Tensor | None
+) -> Linear:
     """Return a linear layer whose outputs are multiplied by scale."""
     if scale is not None:
         weight, bias = scale[:, None] * weight, scale * bias
-    return layers.linear(_as(weight, dtype), _as(bias, dtype))
+    return linear(_as(weight, dtype), _as(bias, dtype))

@@ -7,7 +7,6 @@ they operate on its hidden layer and the embedding itself is not computed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -15,27 +14,22 @@ from torch import Tensor, nn
 
 from zoedepth_ros.model.bins import PROBABILITY_EPS, AttractorLayer, BinEmbeddings, MetricHead
 from zoedepth_ros.model.decoder import upsample
-from zoedepth_ros.model.fused.layers import Layers
+from zoedepth_ros.model.fused.layers import Linear
 
 
-class FusedEmbeddings(nn.Module):
-    """The hidden layers of BinEmbeddings."""
+class BinOperators:
+    """The parts of a metric head that take many passes over the bins of every pixel, in torch."""
 
-    def __init__(self, reference: BinEmbeddings, layers: Layers) -> None:
-        super().__init__()
-        self.hidden = nn.ModuleList(layers.pointwise(mlp[0], 'relu') for mlp in mlps_of(reference))
-
-    def forward(self, seed: Tensor, levels: tuple[Tensor, ...]) -> list[Tensor]:
-        """Return five maps (B, h, w, hidden) of maps (B, h, w, features), coarsest first."""
-        return [hidden(x) for hidden, x in zip(self.hidden, (seed, *levels), strict=True)]
-
-
-class BinOperators(Protocol):
-    """The parts of a metric head that take many passes over the bins of every pixel."""
+    def __init__(self, strip: int | None) -> None:
+        """strip: number of pixels to compute at a time; None for all at once."""
+        self.strip = strip
 
     def attract(self, coarse: Tensor, points: Tensor, strength: float) -> Tensor:
         """Upsample centres (B, h', w', n_bins) to the size of points (B, h, w, n); move them."""
-        ...
+        centers = enlarge(coarse, size_of(points))
+        pairs = (centers.flatten(0, 2), points.flatten(0, 2))
+        moved = [attract(c, p, strength) for c, p in strips(self.strip, *pairs)]
+        return torch.cat(moved).view_as(centers)
 
     def moments(
         self, distribution: FusedLogBinomial, pixels: Tensor, embedded: Tensor, centers_m: Tensor
@@ -45,27 +39,6 @@ class BinOperators(Protocol):
         pixels (B, H, W, channels); of a coarser level: embedded (B, h, w, hidden), the output of
         `FusedLogBinomial.embed`, and centers_m (B, h, w, n_bins).
         """
-        ...
-
-
-class StandardOperators:
-    """The operators of torch."""
-
-    def __init__(self, strip: int | None) -> None:
-        """strip: number of pixels to compute at a time; None for all at once."""
-        self.strip = strip
-
-    def attract(self, coarse: Tensor, points: Tensor, strength: float) -> Tensor:
-        """Upsample centres, then move them towards points; see BinOperators."""
-        centers = enlarge(coarse, size_of(points))
-        pairs = (centers.flatten(0, 2), points.flatten(0, 2))
-        moved = [attract(c, p, strength) for c, p in strips(self.strip, *pairs)]
-        return torch.cat(moved).view_as(centers)
-
-    def moments(
-        self, distribution: FusedLogBinomial, pixels: Tensor, embedded: Tensor, centers_m: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return depth and standard deviation; see BinOperators."""
         size = size_of(pixels)
         maps = (pixels, enlarge(embedded, size), enlarge(centers_m, size))
         parts = strips(self.strip, *(x.flatten(0, 2) for x in maps))
@@ -79,32 +52,33 @@ class FusedMetricHead(nn.Module):
 
     def __init__(
         self,
-        reference: MetricHead,
+        reference: nn.Module,
         embeddings: BinEmbeddings,
-        layers: Layers,
+        linear: type[Linear],
         operators: BinOperators,
     ) -> None:
         super().__init__()
+        assert isinstance(reference, MetricHead)
         self.centers = reference.centers
         self.strength = reference.attractor_strength
         self.operators = operators
         self.seeds = nn.Sequential(
-            layers.pointwise(reference.seeds[0], 'relu'), layers.pointwise(reference.seeds[2])
+            linear.pointwise(reference.seeds[0], 'relu'), linear.pointwise(reference.seeds[2])
         )
         outputs = [mlp[2] for mlp in mlps_of(embeddings)]
         self.attractors = nn.ModuleList(
-            FusedAttractor(attractor, coarse, fine, layers)
+            FusedAttractor(attractor, coarse, fine, linear)
             for attractor, coarse, fine in zip(
                 reference.attractors, outputs[:-1], outputs[1:], strict=True
             )
             if isinstance(attractor, AttractorLayer)
         )
-        self.distribution = FusedLogBinomial(reference, outputs[-1], layers)
+        self.distribution = FusedLogBinomial(reference, outputs[-1], linear)
 
     def forward(self, seed: Tensor, hidden: list[Tensor], pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return depth [m] and its standard deviation [m], (B, 1, H, W) each.
 
-        seed (B, h, w, features); hidden as of FusedEmbeddings; pixels (B, H, W, channels).
+        seed (B, h, w, features); hidden as in FusedFeatures; pixels (B, H, W, channels).
         """
         raw = self.seeds(seed).permute(0, 3, 1, 2)
         centers = self.centers.seeds(raw).permute(0, 2, 3, 1)  # (B, h, w, n_bins)
@@ -120,16 +94,16 @@ class FusedAttractor(nn.Module):
     """As AttractorLayer, combined with the projections to both embeddings."""
 
     def __init__(
-        self, reference: AttractorLayer, coarse: nn.Module, fine: nn.Module, layers: Layers
+        self, reference: AttractorLayer, coarse: nn.Module, fine: nn.Module, linear: type[Linear]
     ) -> None:
         super().__init__()
         outer = reference.mlp[0]
         assert isinstance(outer, nn.Conv2d)
         of_coarse, _ = fold(outer.weight, outer.bias, coarse)
         of_fine, bias = fold(outer.weight, outer.bias, fine, coarse)
-        self.of_coarse = layers.linear(of_coarse, None)
-        self.of_fine = layers.linear(of_fine, bias)
-        self.output = layers.pointwise(reference.mlp[2])
+        self.of_coarse = linear(of_coarse, None)
+        self.of_fine = linear(of_fine, bias)
+        self.output = linear.pointwise(reference.mlp[2])
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """Return (B, h, w, count) of the hidden layers of two neighbouring levels."""
@@ -143,14 +117,14 @@ class FusedLogBinomial(nn.Module):
     log_choose: Tensor
     index: Tensor
 
-    def __init__(self, head: MetricHead, embedding: nn.Module, layers: Layers) -> None:
+    def __init__(self, head: MetricHead, embedding: nn.Module, linear: type[Linear]) -> None:
         super().__init__()
         reference = head.distribution
         weight = reference.hidden.weight.detach().flatten(1)
         on_pixels, on_embedding = torch.split(weight, list(reference.split), dim=1)
-        self.embed = layers.linear(*fold(on_embedding, reference.hidden.bias, embedding))
-        self.on_pixels = layers.linear(on_pixels, None)
-        self.output = layers.pointwise(reference.output)
+        self.embed = linear(*fold(on_embedding, reference.hidden.bias, embedding))
+        self.on_pixels = linear(on_pixels, None)
+        self.output = linear.pointwise(reference.output)
         self.temperatures = reference.temperatures
         self.register_buffer('index', reference.index.flatten())
         self.register_buffer('log_choose', reference.log_choose.flatten())

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from zoedepth_ros.model.bins import PROBABILITY_EPS, MetricHead
 from zoedepth_ros.model.config import BinsConfig, HeadConfig
-from zoedepth_ros.model.fused.bins import BinOperators, FusedLogBinomial, StandardOperators
-from zoedepth_ros.model.fused.layers import Layers
+from zoedepth_ros.model.fused.bins import BinOperators, FusedLogBinomial
+from zoedepth_ros.model.fused.layers import Linear
 
 _PIXELS = 16  # of a program; with 64 bins 1,024 numbers
 _TOLERANCE = 1e-3  # relative; logarithms and exponentials of a GPU are good to 1e-6
@@ -120,14 +120,15 @@ def _distribution(  # type: ignore[no-untyped-def]
     tl.store(spread + pixel, tl.sqrt(tl.maximum(variance, 1e-12)), inside)
 
 
-class BinKernels:
-    """The kernels as BinOperators, for float32 tensors on a CUDA device."""
+class BinKernels(BinOperators):
+    """The kernels, for float32 tensors on a CUDA device."""
 
     def __init__(self, device: torch.device) -> None:
         """Compile the kernels and compare them with the operators of torch.
 
         Raises RuntimeError if they differ, and whatever Triton raises.
         """
+        super().__init__(None)
         check(self, device)
 
     def attract(self, coarse: Tensor, points: Tensor, strength: float) -> Tensor:
@@ -174,7 +175,7 @@ def check(operators: BinOperators, device: torch.device) -> None:
         head = MetricHead(32, 32, config, HeadConfig('indoor'))
         coarse, points = 10.0 * torch.rand(2, 3, 5, config.n_bins), 10.0 * torch.rand(2, 7, 9, 4)
         pixels, embedded = torch.randn(2, 7, 9, 33), torch.randn(2, 3, 5, config.projector_hidden)
-    distribution = FusedLogBinomial(head, embedding, Layers()).to(device)
+    distribution = FusedLogBinomial(head, embedding, Linear).to(device)
     coarse, points, pixels = coarse.to(device), points.to(device), pixels.to(device)
     embedded = distribution.embed(embedded.to(device))
 
@@ -182,7 +183,7 @@ def check(operators: BinOperators, device: torch.device) -> None:
         moved = tested.attract(coarse, points, config.attractor_strength)
         return moved, *tested.moments(distribution, pixels, embedded, coarse)
 
-    for found, expected in zip(results(operators), results(StandardOperators(None)), strict=True):
+    for found, expected in zip(results(operators), results(BinOperators(None)), strict=True):
         error = float(((found - expected).abs() / expected.abs()).max())
         if not error < _TOLERANCE:
             raise RuntimeError(f'kernels of the metric bins differ from torch by {error:.1e}')

@@ -12,14 +12,9 @@ from zoedepth_ros.model.backbones.beit import BeitFeatures
 from zoedepth_ros.model.backbones.features import FeatureExtractor, Prepared
 from zoedepth_ros.model.fused.attention import Attention, ExplicitAttention, SdpaAttention
 from zoedepth_ros.model.fused.beit import FusedBeit
-from zoedepth_ros.model.fused.bins import (
-    BinOperators,
-    FusedEmbeddings,
-    FusedMetricHead,
-    StandardOperators,
-)
-from zoedepth_ros.model.fused.decoder import FusedDecoder, FusedRelativeHead
-from zoedepth_ros.model.fused.layers import Layers
+from zoedepth_ros.model.fused.bins import BinOperators, FusedMetricHead, mlps_of
+from zoedepth_ros.model.fused.decoder import FusedRelativeHead, fused_decoder
+from zoedepth_ros.model.fused.layers import Linear
 from zoedepth_ros.model.zoedepth import Prediction, ZoeDepth
 
 STRIP = 4096  # pixels; their bins take one megabyte, about the cache of a core
@@ -49,7 +44,7 @@ class FusedZoeDepth(nn.Module):
         self,
         reference: ZoeDepth,
         dtype: torch.dtype,
-        layers: Layers,
+        linear: type[Linear],
         attention: Attention,
         operators: BinOperators,
     ) -> None:
@@ -59,20 +54,22 @@ class FusedZoeDepth(nn.Module):
         self.dtype = dtype
         backbone = reference.backbone
         self.backbone: FeatureExtractor = (
-            FusedBeit(backbone, dtype, layers, attention)
+            FusedBeit(backbone, dtype, linear, attention)
             if isinstance(backbone, BeitFeatures)
             else backbone.to(dtype)
         )
-        self.decoder = FusedDecoder(reference.decoder.to(dtype), layers)
+        self.decoder = fused_decoder(reference.decoder, dtype, linear)
         # Its first convolution takes the output of the decoder, which exceeds the range of fp16.
         of_relative = dtype if dtype == torch.bfloat16 else torch.float32
-        self.relative_head = FusedRelativeHead(reference.relative_head, of_relative, layers)
-        self.bottleneck = layers.pointwise(reference.bottleneck)
-        self.embeddings = FusedEmbeddings(reference.embeddings, layers)
+        self.relative_head = FusedRelativeHead(reference.relative_head, of_relative, linear)
+        self.bottleneck = linear.pointwise(reference.bottleneck)
+        self.embeddings = nn.ModuleList(
+            linear.pointwise(mlp[0], 'relu') for mlp in mlps_of(reference.embeddings)
+        )
         self.heads = nn.ModuleDict(
             {
                 head.name: FusedMetricHead(
-                    reference.metric_head(head.name), reference.embeddings, layers, operators
+                    reference.heads[head.name], reference.embeddings, linear, operators
                 )
                 for head in reference.config.heads
             }
@@ -95,44 +92,32 @@ class FusedZoeDepth(nn.Module):
         )
         channels_last = tuple(x.permute(0, 2, 3, 1) for x in levels)  # (B, h, w, features)
         seed = self.bottleneck(pyramid.bottleneck.float().permute(0, 2, 3, 1))
-        hidden = self.embeddings(seed, channels_last)
+        inputs = zip(self.embeddings, (seed, *channels_last), strict=True)
+        hidden = [layer(x) for layer, x in inputs]
         return FusedFeatures(seed, hidden, features.permute(0, 2, 3, 1), relative_depth)
 
     def route(self, features: FusedFeatures) -> Tensor:
-        """Return logits (B, number of heads).  Raises ValueError without a router."""
-        if self.router is None:
-            raise ValueError(f'{self.config.name} has one head and no router')
+        """Return logits (B, number of heads), for a network with a router."""
+        assert self.router is not None
         logits = self.router(features.seed.permute(0, 3, 1, 2))
         assert isinstance(logits, Tensor)
         return logits
 
     def decode(self, features: FusedFeatures, head: str) -> Prediction:
         """Return the prediction of one head, without router logits."""
-        if head not in self.heads:
-            raise ValueError(
-                f'{self.config.name} has no head {head!r}, only {", ".join(self.heads)}'
-            )
         pixels = features.relative_features
         if self.config.bins.conditioned_on_relative_depth:
             pixels = torch.cat([pixels, features.relative_depth.permute(0, 2, 3, 1)], dim=3)
         depth_m, uncertainty_m = self.heads[head](features.seed, features.hidden, pixels)
         return Prediction(depth_m, uncertainty_m, features.relative_depth, None)
 
-    def forward(self, image: Tensor, head: str, prepared: Prepared | None = None) -> Prediction:
-        """Predict with one head; arguments as for `encode`."""
-        features = self.encode(image, prepared)
-        prediction = self.decode(features, head)
-        if self.router is None:
-            return prediction
-        return prediction._replace(router_logits=self.route(features))
-
 
 @torch.no_grad()
 def cpu_network(
-    reference: ZoeDepth, dtype: torch.dtype, layers: Layers, attention: Attention
+    reference: ZoeDepth, dtype: torch.dtype, linear: type[Linear], attention: Attention
 ) -> FusedZoeDepth:
     """Convert a network on the CPU, whose caches hold a strip of pixels, see FusedZoeDepth."""
-    return FusedZoeDepth(reference.eval(), dtype, layers, attention, StandardOperators(STRIP))
+    return FusedZoeDepth(reference.eval(), dtype, linear, attention, BinOperators(STRIP))
 
 
 @torch.no_grad()
@@ -151,8 +136,8 @@ def fused_network(
     device = device or reference.bottleneck.weight.device
     on_cpu = device.type == 'cpu'
     attention = ExplicitAttention() if on_cpu and dtype != torch.float32 else SdpaAttention()
-    operators = operators or StandardOperators(None)
-    network = FusedZoeDepth(reference.eval(), dtype, Layers(), attention, operators)
+    operators = operators or BinOperators(None)
+    network = FusedZoeDepth(reference.eval(), dtype, Linear, attention, operators)
     return network.to(device)
 
 
