@@ -54,9 +54,15 @@ def test_tensors_without_the_size_of_the_network_are_refused(shapes) -> None:
         detect_variant(shapes)
 
 
-@pytest.mark.parametrize(('architecture', 'count'), [('N', 535), ('K', 535), ('NK', 615)])
-def test_full_size_official_files_fill_the_network_exactly(architecture: str, count: int) -> None:
-    config = preset(f'ZoeD_M12_{architecture}')
+@pytest.mark.parametrize(
+    ('name', 'count'),
+    [
+        *(('M12_N', 535), ('M12_K', 535), ('M12_NK', 615)),
+        *(('B12_N', 331), ('B12_K', 331), ('B12_NK', 411)),
+    ],
+)
+def test_full_size_official_files_fill_the_network_exactly(name: str, count: int) -> None:
+    config = preset(f'ZoeD_{name}')
     theirs = random_tensors(official_shapes(config), device='meta')
     assert len(theirs) == count
     assert shapes_of(from_official(theirs, config)) == our_shapes(config)
@@ -95,13 +101,6 @@ def test_full_size_midas_files_fill_all_but_the_metric_part(
     parts = ('backbone.', 'decoder.', 'relative_head.')
     expected = {k: v for k, v in our_shapes(config).items() if k.startswith(parts)}
     assert shapes_of(ours) == expected
-
-
-@pytest.mark.parametrize('architecture', ARCHITECTURES)
-def test_base_size_official_files_fill_the_network(architecture: str) -> None:
-    config = preset(f'ZoeD_B12_{architecture}')
-    theirs = random_tensors(official_shapes(config), device='meta')
-    assert shapes_of(from_official(theirs, config)) == our_shapes(config)
 
 
 def test_convention_of_names_that_are_easily_swapped() -> None:

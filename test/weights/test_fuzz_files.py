@@ -157,11 +157,21 @@ def altered(part: str, **values: int) -> str:
         ('"' + 'x' * (2 << 20) + '"', 'expected at most 1,048,576'),
         ('{"name": "' + 'x' * 900_000 + '"}', ''),
         ('[1]', ''),
+        ('{"name": "x"}', ''),
         (altered('backbone', num_heads=0), 'modulo by zero'),
         (altered('backbone', patch_size=0), 'modulo by zero'),
         (altered('router', num_heads=0), 'modulo by zero'),
     ],
-    ids=['deep', 'long', 'name', 'list', 'no heads', 'no patches', 'no heads of the router'],
+    ids=[
+        'deep',
+        'long',
+        'name',
+        'list',
+        'few',
+        'no heads',
+        'no patches',
+        'no heads of the router',
+    ],
 )
 def test_settings_that_are_none_are_refused_in_few_words(tmp_path, config, reason):
     from safetensors.torch import save_file

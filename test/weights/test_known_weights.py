@@ -10,56 +10,32 @@ from zoedepth_ros.weights.known_weights import MODELS, embedded_path, model_sour
 
 
 @pytest.mark.parametrize(
-    ('name', 'repo_id', 'url', 'heads'),
+    ('name', 'repo_id', 'heads'),
     [
-        (
-            'ZoeD_M12_N',
-            'Intel/zoedepth-nyu',
-            'https://github.com/isl-org/ZoeDepth/releases/download/v1.0/ZoeD_M12_N.pt',
-            ('indoor',),
-        ),
-        (
-            'ZoeD_M12_K',
-            'Intel/zoedepth-kitti',
-            'https://github.com/isl-org/ZoeDepth/releases/download/v1.0/ZoeD_M12_K.pt',
-            ('outdoor',),
-        ),
-        (
-            'ZoeD_M12_NK',
-            'Intel/zoedepth-nyu-kitti',
-            'https://github.com/isl-org/ZoeDepth/releases/download/v1.0/ZoeD_M12_NK.pt',
-            ('indoor', 'outdoor'),
-        ),
+        ('ZoeD_M12_N', 'Intel/zoedepth-nyu', ('indoor',)),
+        ('ZoeD_M12_K', 'Intel/zoedepth-kitti', ('outdoor',)),
+        ('ZoeD_M12_NK', 'Intel/zoedepth-nyu-kitti', ('indoor', 'outdoor')),
     ],
 )
-def test_a_released_model_has_both_its_sources(name, repo_id, url, heads):
+def test_a_released_model_has_both_its_sources(name, repo_id, heads):
     model = model_source(name)
     assert model.hugging_face.repo_id == repo_id
     assert model.hugging_face.filename == 'model.safetensors'
-    assert model.github.url == url
-    assert model.heads == heads
-    assert model.kind == 'released'
+    folder = 'https://github.com/isl-org/ZoeDepth/releases/download/v1.0'
+    assert model.github.url == f'{folder}/{name}.pt'
+    assert (model.heads, model.kind) == (heads, 'released')
 
 
 @pytest.mark.parametrize(
-    'name',
-    [
-        'dpt_beit_large_512',
-        'dpt_beit_large_384',
-        'dpt_beit_base_384',
-        'dpt_swin2_large_384',
-        'dpt_swin2_base_384',
-        'dpt_swin2_tiny_256',
-    ],
-)
-def test_the_weights_to_train_from_are_those_of_midas_3_1(name):
-    model = model_source(name)
-    assert model.github.url == (
-        f'https://github.com/isl-org/MiDaS/releases/download/v3_1/{name}.pt'
-    )
-    assert model.github.filename == f'{name}.pt'
-    assert model.kind == 'initial'
-    assert model.heads == ()
+    'size',
+    ['beit_large_512', 'beit_large_384', 'beit_base_384', 'swin2_large_384', 'swin2_base_384',
+     'swin2_tiny_256'],
+)  # fmt: skip
+def test_the_weights_to_train_from_are_those_of_midas_3_1(size):
+    model, file = model_source(f'dpt_{size}'), f'dpt_{size}.pt'
+    assert model.github.url == f'https://github.com/isl-org/MiDaS/releases/download/v3_1/{file}'
+    assert model.github.filename == file
+    assert (model.heads, model.kind) == ((), 'initial')
 
 
 def test_the_default_model_comes_first():
@@ -72,15 +48,12 @@ def test_an_unknown_name_is_refused_with_the_names_there_are():
 
 
 def test_an_embedded_model_is_found_only_when_its_file_is_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(known_weights, 'EMBEDDED_FOLDER', tmp_path)
-    assert embedded_path('ZoeD_S_NK') is None
-    (tmp_path / 'ZoeD_S_NK.safetensors').write_bytes(b'weights')
-    assert embedded_path('ZoeD_S_NK') == tmp_path / 'ZoeD_S_NK.safetensors'
-
-
-def test_a_name_cannot_lead_out_of_the_folder_of_embedded_models(tmp_path, monkeypatch):
     monkeypatch.setattr(known_weights, 'EMBEDDED_FOLDER', tmp_path / 'embedded')
-    (tmp_path / 'other.safetensors').write_bytes(b'weights')
+    assert embedded_path('ZoeD_S_NK') is None
+    (tmp_path / 'embedded').mkdir()
+    for file in ('embedded/ZoeD_S_NK.safetensors', 'other.safetensors'):
+        (tmp_path / file).write_bytes(b'weights')
+    assert embedded_path('ZoeD_S_NK') == tmp_path / 'embedded' / 'ZoeD_S_NK.safetensors'
     assert embedded_path('../other') is None
 
 

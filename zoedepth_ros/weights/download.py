@@ -1,4 +1,4 @@
-"""Download one file over HTTP with resume, and check it.
+"""Download one file over HTTP with resume, and check its size.
 
 torch.hub.download_url_to_file cannot resume, and huggingface_hub only fetches from its own hub.
 """
@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from zoedepth_ros.files import named_write_errors, sha256_of
+from zoedepth_ros.files import named_write_errors
 from zoedepth_ros.weights.known_weights import GithubAsset
 
 _LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def download(asset: GithubAsset, target: Path) -> Path:
     """Download to `target` + '.part' and rename the complete file.
 
     Resumes an earlier download if the file on the server is unchanged.  Raises OSError for a
-    transfer that fails without progress, a wrong size or checksum, and a full disk.
+    transfer that fails without progress, a wrong size, and a full disk.
     """
     from filelock import FileLock
 
@@ -53,7 +53,12 @@ def download(asset: GithubAsset, target: Path) -> Path:
                     raise
                 _LOG.warning('%s; the download resumes', error)
                 time.sleep(_PAUSE_S)
-        _check(asset, part)
+        try:
+            _refuse_wrong_size(asset, _size(part))
+        except OSError:
+            part.unlink()
+            _validator_file(part).unlink(missing_ok=True)
+            raise
         part.replace(target)
         _validator_file(part).unlink(missing_ok=True)
     return target
@@ -73,9 +78,9 @@ def _transfer(asset: GithubAsset, part: Path) -> None:
         length = response.headers.get('Content-Length')
         total = start + int(length) if length else None
         _refuse_wrong_size(asset, total)
-        _refuse_full_disk(part.parent, (total or asset.about_bytes) - start)
-        _validator_file(part).write_text(_validator(response.headers), encoding='utf-8')
         missing = (total or asset.about_bytes) - start
+        _refuse_full_disk(part.parent, missing)
+        _validator_file(part).write_text(_validator(response.headers), encoding='utf-8')
         try:
             with named_write_errors(part, missing, remedy=_REMEDY):
                 _append(response, part, start, total)
@@ -107,23 +112,6 @@ def _append(response: http.client.HTTPResponse, part: Path, start: int, total: i
             bar.update(len(chunk))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _check(asset: GithubAsset, part: Path) -> None:
-    """Check size and checksum of the complete file; a wrong file is deleted."""
-    try:
-        _refuse_wrong_size(asset, _size(part))
-        if asset.sha256:
-            with part.open('rb') as file:
-                found = sha256_of(file)
-            if found != asset.sha256:
-                raise OSError(
-                    f'the downloaded file has a wrong sha256: expected {asset.sha256}, got {found}'
-                )
-    except OSError:
-        part.unlink()
-        _validator_file(part).unlink(missing_ok=True)
-        raise
 
 
 def _refuse_wrong_size(asset: GithubAsset, size_bytes: int | None) -> None:

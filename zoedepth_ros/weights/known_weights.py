@@ -40,8 +40,6 @@ class GithubAsset:
     """Address of the asset."""
     about_bytes: int
     """Approximate size, from the number of parameters [bytes]."""
-    sha256: str = ''
-    """Checksum as hexadecimal digits; '' if none is published."""
 
     @property
     def filename(self) -> str:
@@ -69,49 +67,36 @@ class ModelSource:
     """File on GitHub, the second choice."""
 
 
+def _released(
+    name: str, repo: str, heads: tuple[str, ...], parameters: int, sizes: tuple[int, int],
+    purpose: str,
+) -> ModelSource:  # fmt: skip
+    hub = HuggingFaceFile(f'Intel/{repo}', 'model.safetensors', sizes[0])
+    github = GithubAsset(f'{_ZOEDEPTH_RELEASE}{name}.pt', sizes[1])
+    return ModelSource(name, 'released', heads, parameters, purpose, hub, github)
+
+
 def _midas(name: str, parameters: int, about_bytes: int, presets: str) -> ModelSource:
-    return ModelSource(
-        name=name,
-        kind='initial',
-        heads=(),
-        parameters=parameters,
-        purpose=f'MiDaS v3.1, relative depth: initial weights for training {presets}',
-        github=GithubAsset(f'{_MIDAS_RELEASE}{name}.pt', about_bytes),
-    )
+    purpose = f'MiDaS v3.1, relative depth: initial weights for training {presets}'
+    github = GithubAsset(f'{_MIDAS_RELEASE}{name}.pt', about_bytes)
+    return ModelSource(name, 'initial', (), parameters, purpose, github=github)
 
 
 # About sizes: float32 tensors of section "state dict" of the paper's code; the GitHub files also
 # carry an int64 table per BEiT block (24 of 577 x 577: 64 MB; 24 of 1025 x 1025: 202 MB) or masks
 # of the Swin's windows; the Hugging Face files lack those and a dead head.
 _MODELS = (
-    ModelSource(
-        name='ZoeD_M12_NK',
-        kind='released',
-        heads=('indoor', 'outdoor'),
-        parameters=346_100_000,
-        purpose='indoor and outdoor: a router selects the head',
-        hugging_face=HuggingFaceFile(
-            'Intel/zoedepth-nyu-kitti', 'model.safetensors', 1_380_000_000
-        ),
-        github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_NK.pt', 1_448_000_000),
+    _released(
+        'ZoeD_M12_NK', 'zoedepth-nyu-kitti', ('indoor', 'outdoor'), 346_100_000,
+        (1_380_000_000, 1_448_000_000), 'indoor and outdoor: a router selects the head',
     ),
-    ModelSource(
-        name='ZoeD_M12_N',
-        kind='released',
-        heads=('indoor',),
-        parameters=344_820_000,
-        purpose='indoor scenes up to about 10 m (trained on NYU Depth v2)',
-        hugging_face=HuggingFaceFile('Intel/zoedepth-nyu', 'model.safetensors', 1_375_000_000),
-        github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_N.pt', 1_443_000_000),
+    _released(
+        'ZoeD_M12_N', 'zoedepth-nyu', ('indoor',), 344_820_000, (1_375_000_000, 1_443_000_000),
+        'indoor scenes up to about 10 m (trained on NYU Depth v2)',
     ),
-    ModelSource(
-        name='ZoeD_M12_K',
-        kind='released',
-        heads=('outdoor',),
-        parameters=344_820_000,
-        purpose='road scenes from a car, up to 80 m (trained on KITTI)',
-        hugging_face=HuggingFaceFile('Intel/zoedepth-kitti', 'model.safetensors', 1_375_000_000),
-        github=GithubAsset(_ZOEDEPTH_RELEASE + 'ZoeD_M12_K.pt', 1_443_000_000),
+    _released(
+        'ZoeD_M12_K', 'zoedepth-kitti', ('outdoor',), 344_820_000, (1_375_000_000, 1_443_000_000),
+        'road scenes from a car, up to 80 m (trained on KITTI)',
     ),
     ModelSource(
         name='ZoeD_S_NK',
@@ -126,7 +111,7 @@ _MODELS = (
     _midas('dpt_swin2_large_384', 213_000_000, 880_000_000, 'ZoeD_Swin2L_*'),
     _midas('dpt_swin2_base_384', 102_000_000, 436_000_000, 'ZoeD_Swin2B_*'),
     _midas('dpt_swin2_tiny_256', 42_000_000, 172_000_000, 'ZoeD_Swin2T_*'),
-)
+)  # fmt: skip
 
 MODELS: Mapping[str, ModelSource] = MappingProxyType({model.name: model for model in _MODELS})
 """Every set of weights this package knows, by name, the default first."""

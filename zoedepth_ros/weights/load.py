@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,39 +26,29 @@ _MIDAS_PARTS = ('pretrained.', 'scratch.', 'core.core.pretrained.', 'core.core.s
 _MAY_DIFFER = ('name', 'image_size')  # settings that may differ between a file and a network
 
 
-@dataclass(frozen=True, slots=True)
-class LoadReport:
-    """The origin of the weights of a network."""
-
-    path: Path
-    """The file."""
-    origin: str
-    """Path, format and first digits of the checksum, for status messages."""
-    metadata: Mapping[str, str]
-    """Further metadata, such as 'trained_on' (a warning); empty for released files."""
-
-
-def load_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
-    """Load all parameters from a file of any known format.
+def load_weights(model: ZoeDepth, path: str | Path) -> Checkpoint:
+    """Load all parameters from a file of any known format; return its content.
 
     Raises WeightsError for a file that is damaged or does not fit the network.
     """
     checkpoint = read_checkpoint(path)
-    try:
+    with _named(checkpoint.path):
         _refuse_mismatch(model.config, checkpoint)
         if checkpoint.variant.architecture == 'relative':
             raise WeightsError(
                 'the file contains only the weights of relative depth, which serve as initial '
                 'weights for training: expected the weights of the metric heads too'
             )
-        state_dict = _ours(checkpoint, model.config)
+        state_dict = checkpoint.state_dict
+        if checkpoint.format == 'official':
+            state_dict = from_official(state_dict, model.config)
+        elif checkpoint.format == 'hugging_face':
+            state_dict = from_hugging_face(state_dict, model.config)
         _copy(state_dict, model, expected=set(model.state_dict()))
-    except WeightsError as error:
-        raise WeightsError(f'{checkpoint.path}: {error}') from error
-    return LoadReport(checkpoint.path, checkpoint.origin, checkpoint.metadata)
+    return checkpoint
 
 
-def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
+def load_relative_weights(model: ZoeDepth, path: str | Path) -> Checkpoint:
     """Load backbone, decoder and relative head only, as initial weights for training.
 
     Accepts files of MiDaS v3.1, of the official code and our own.  Raises WeightsError as
@@ -66,7 +56,7 @@ def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
     """
     checkpoint = read_checkpoint(path)
     expected = {name for name in model.state_dict() if name.startswith(_RELATIVE_PARTS)}
-    try:
+    with _named(checkpoint.path):
         if not checkpoint.variant.fits_backbone(model.config.backbone):
             _refuse(checkpoint, model.config)
         if checkpoint.format == 'own':
@@ -81,9 +71,16 @@ def load_relative_weights(model: ZoeDepth, path: str | Path) -> LoadReport:
             midas = {name.removeprefix(_OFFICIAL_CORE): x for name, x in midas.items()}
             state_dict = from_midas(midas, model.config)
         _copy(state_dict, model, expected=expected)
+    return checkpoint
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the file in front of the message of a WeightsError."""
+    try:
+        yield
     except WeightsError as error:
-        raise WeightsError(f'{checkpoint.path}: {error}') from error
-    return LoadReport(checkpoint.path, checkpoint.origin, checkpoint.metadata)
+        raise WeightsError(f'{path}: {error}') from error
 
 
 def save_weights(
@@ -152,14 +149,6 @@ def _refuse(checkpoint: Checkpoint, config: ModelConfig) -> NoReturn:
     raise WeightsError(
         f'the file is for {checkpoint.variant}, expected weights for {config.name} ({ours})'
     )
-
-
-def _ours(checkpoint: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
-    if checkpoint.format == 'official':
-        return from_official(checkpoint.state_dict, config)
-    if checkpoint.format == 'hugging_face':
-        return from_hugging_face(checkpoint.state_dict, config)
-    return dict(checkpoint.state_dict)
 
 
 def _copy(state_dict: Mapping[str, Tensor], model: ZoeDepth, expected: Set[str]) -> None:

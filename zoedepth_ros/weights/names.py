@@ -5,7 +5,7 @@ A line of a table is our key and those of the file, or one key for both; * is we
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from zoedepth_ros.model.backbones.config import BackboneConfig, BeitConfig, LiteConfig, SwinConfig
 from zoedepth_ros.model.config import HeadConfig, ModelConfig
@@ -36,15 +36,17 @@ _MIDAS_REASSEMBLE = """
     project.*   3.*
     resample.*  4.*
 """
-_MIDAS_FUSION = """
-    project.*      out_conv.*
-    refine.conv1.* resConfUnit2.conv1.*
-    refine.conv2.* resConfUnit2.conv2.*
+_FUSION = """
+    project.*      {project}.*
+    refine.conv1.* {unit}2.{conv}1.*
+    refine.conv2.* {unit}2.{conv}2.*
 """
-_MIDAS_SKIP = """
-    refine_skip.conv1.* resConfUnit1.conv1.*
-    refine_skip.conv2.* resConfUnit1.conv2.*
+_SKIP = """
+    refine_skip.conv1.* {unit}1.{conv}1.*
+    refine_skip.conv2.* {unit}1.{conv}2.*
 """
+_MIDAS_UNITS = {'project': 'out_conv', 'unit': 'resConfUnit', 'conv': 'conv'}
+_HUGGING_FACE_UNITS = {'project': 'projection', 'unit': 'residual_layer', 'conv': 'convolution'}
 _MIDAS_HEAD = """
     relative_head.conv1.* output_conv.0.*
     relative_head.conv2.* output_conv.2.*
@@ -57,13 +59,6 @@ _ROUTER_LAYER = """
     norm1.*
     norm2.*
 """
-_OFFICIAL_ROUTER = """
-    embed.*      patch_transformer.embedding_convPxP.*
-    classify.0.* mlp_classifier.0.*
-    classify.2.* mlp_classifier.2.*
-"""
-_OFFICIAL_ROUTER_LAYER = f'{_ROUTER_LAYER} qkv.* self_attn.in_proj_*'
-
 _HUGGING_FACE_BLOCK = """
     gamma_1         lambda_1
     gamma_2         lambda_2
@@ -76,35 +71,15 @@ _HUGGING_FACE_BLOCK = """
     mlp.fc1.*       intermediate.dense.*
     mlp.fc2.*       output.dense.*
 """.replace('{qkv}', 'attention.attention')
-_HUGGING_FACE_FUSION = """
-    project.*      projection.*
-    refine.conv1.* residual_layer2.convolution1.*
-    refine.conv2.* residual_layer2.convolution2.*
-"""
-_HUGGING_FACE_SKIP = """
-    refine_skip.conv1.* residual_layer1.convolution1.*
-    refine_skip.conv2.* residual_layer1.convolution2.*
-"""
 _HUGGING_FACE_STAGE = 'neck.fusion_stage.layers'
-_HUGGING_FACE_ROUTER = """
-    embed.*      patch_transformer.embedding_convPxP.*
-    classify.0.* mlp_classifier.linear1.*
-    classify.2.* mlp_classifier.linear2.*
-"""
-_HUGGING_FACE_ROUTER_LAYER = f"""{_ROUTER_LAYER}
-    qkv.* self_attn.query.* self_attn.key.* self_attn.value.*
-"""
 
 
 def official_rules(config: ModelConfig) -> Iterator[Rule]:
     """Yield the rules for a file of ZoeDepth."""
     yield from midas_rules(config, 'core.core.')
     yield from _metric_rules(config, prefix='', convolutions=('_net.0', '_net.2'))
-    if config.router is not None:
-        yield from table_rules(_OFFICIAL_ROUTER, 'router.')
-        for index in range(config.router.depth):
-            layer = f'patch_transformer.transformer_encoder.layers.{index}.'
-            yield from table_rules(_OFFICIAL_ROUTER_LAYER, f'router.layers.{index}.', layer)
+    qkv = 'qkv.* self_attn.in_proj_*'
+    yield from _router_rules(config, '', ('0', '2'), 'layers.', qkv)
 
 
 def official_ignored_keys(config: ModelConfig) -> set[str]:
@@ -123,13 +98,15 @@ def midas_rules(config: ModelConfig, prefix: str = '') -> Iterator[Rule]:
     for level in range(4):
         yield Rule(f'decoder.reduce.{level}.weight', (f'{scratch}layer{level + 1}_rn.weight',))
     stages = [f'{scratch}refinenet{number}.' for number in (4, 3, 2, 1)]
-    yield from _fusion_rules(stages, _MIDAS_FUSION, _MIDAS_SKIP)
+    yield from _fusion_rules(stages, _MIDAS_UNITS)
     yield from table_rules(_MIDAS_HEAD, '', scratch)
 
 
 def midas_ignored_keys(config: ModelConfig, prefix: str = '') -> set[str]:
     """Return keys in a file of MiDaS that have no effect."""
-    unused = sources_of(table_rules(_MIDAS_SKIP, '', f'{prefix}scratch.refinenet4.'))
+    unused = sources_of(
+        table_rules(_SKIP.format(**_MIDAS_UNITS), '', f'{prefix}scratch.refinenet4.')
+    )
     model, backbone = f'{prefix}pretrained.model.', config.backbone
     match backbone:
         case BeitConfig():
@@ -172,19 +149,17 @@ def hugging_face_rules(config: ModelConfig) -> Iterator[Rule]:
         yield from table_rules(table, f'backbone.reassemble.{level}.', reassemble)
         yield Rule(f'decoder.reduce.{level}.weight', (f'neck.convs.{level}.weight',))
     stages = [f'{_HUGGING_FACE_STAGE}.{level}.' for level in range(4)]
-    yield from _fusion_rules(stages, _HUGGING_FACE_FUSION, _HUGGING_FACE_SKIP)
+    yield from _fusion_rules(stages, _HUGGING_FACE_UNITS)
     yield from table_rules('conv1.* \n conv2.* \n conv3.*', 'relative_head.', 'relative_head.')
     yield from _metric_rules(config, prefix='metric_head.', convolutions=('conv1', 'conv2'))
-    if config.router is not None:
-        yield from table_rules(_HUGGING_FACE_ROUTER, 'router.', 'metric_head.')
-        for index in range(config.router.depth):
-            layer = f'metric_head.patch_transformer.transformer_encoder.{index}.'
-            yield from table_rules(_HUGGING_FACE_ROUTER_LAYER, f'router.layers.{index}.', layer)
+    qkv = 'qkv.* self_attn.query.* self_attn.key.* self_attn.value.*'
+    yield from _router_rules(config, 'metric_head.', ('linear1', 'linear2'), '', qkv)
 
 
 def hugging_face_ignored_keys() -> set[str]:
     """Return keys in such a file that have no effect."""
-    return sources_of(table_rules(_HUGGING_FACE_SKIP, '', f'{_HUGGING_FACE_STAGE}.0.'))
+    skip = _SKIP.format(**_HUGGING_FACE_UNITS)
+    return sources_of(table_rules(skip, '', f'{_HUGGING_FACE_STAGE}.0.'))
 
 
 def _midas_backbone_rules(config: BackboneConfig, encoder: str) -> Iterator[Rule]:
@@ -223,11 +198,32 @@ def _swin_blocks(config: SwinConfig) -> Iterator[tuple[int, int]]:
             yield stage, block
 
 
-def _fusion_rules(stages: Sequence[str], fusion: str, skip: str) -> Iterator[Rule]:
+def _fusion_rules(stages: Sequence[str], units: Mapping[str, str]) -> Iterator[Rule]:
     """Yield the rules of the decoder; stages: prefixes in the file, the coarsest first."""
+    fusion, skip = (table.format(**units) for table in (_FUSION, _SKIP))
     yield from table_rules(fusion, 'decoder.coarsest.', stages[0])
     for index, theirs in enumerate(stages[1:]):
         yield from table_rules(fusion + skip, f'decoder.fusions.{index}.', theirs)
+
+
+def _router_rules(
+    config: ModelConfig, prefix: str, classify: tuple[str, str], layers: str, qkv: str
+) -> Iterator[Rule]:
+    """Yield the rules for the router, if there is one.
+
+    prefix: of every key in the file.  classify: names of the two layers of the classifier.
+    layers: between encoder and number of a layer.  qkv: line of the table of a layer.
+    """
+    if config.router is None:
+        return
+    classifier = (
+        f'classify.{i}.* mlp_classifier.{n}.*' for i, n in zip((0, 2), classify, strict=True)
+    )
+    table = '\n'.join(('embed.* patch_transformer.embedding_convPxP.*', *classifier))
+    yield from table_rules(table, 'router.', prefix)
+    for index in range(config.router.depth):
+        layer = f'{prefix}patch_transformer.transformer_encoder.{layers}{index}.'
+        yield from table_rules(f'{_ROUTER_LAYER}{qkv}', f'router.layers.{index}.', layer)
 
 
 def _metric_rules(
