@@ -13,7 +13,7 @@ from zoedepth_ros.inference.device_cloud import DeviceClouds, packer
 from zoedepth_ros.inference.devices import choose_device, choose_precision, named_failures
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
-from zoedepth_ros.inference.result import AUTO, BatchPredictor
+from zoedepth_ros.inference.result import AUTO, DepthPredictor
 from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of, open_exported
 from zoedepth_ros.inference.runtimes.openvino_network import with_openvino
@@ -121,7 +121,7 @@ def open_predictor(
     precision: str = AUTO,
     preprocessing: str = 'metric',
     flip_augmentation: bool = False,
-) -> BatchPredictor:
+) -> DepthPredictor:
     """Build a predictor, or open the file of another runtime by its suffix.
 
     weights: as for `build_predictor`, or a .onnx, .engine or .plan file of `zoedepth export` or of

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from fake_tensorrt import FakeTensorRT, Layer
-from lively import lively_model
+from lively import write_onnx
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxscript')
@@ -14,9 +14,7 @@ pytest.importorskip('onnxruntime')
 
 import onnx
 
-from zoedepth_ros.build import LoadedNetwork
 from zoedepth_ros.cli.main import main
-from zoedepth_ros.export.onnx import export_onnx
 from zoedepth_ros.inference.runtimes import onnx_runtime, tensorrt_runtime
 from zoedepth_ros.inference.runtimes.session import read_sidecar
 from zoedepth_ros.inference.runtimes.tensorrt_runtime import release_warning
@@ -24,10 +22,7 @@ from zoedepth_ros.inference.runtimes.tensorrt_runtime import release_warning
 
 @pytest.fixture(scope='module')
 def onnx_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp('onnx') / 'tiny.onnx'
-    network = LoadedNetwork(lively_model('ZoeD_tiny_NK'), weights_warning='noise')
-    export_onnx(network, path, head='both')
-    return path
+    return write_onnx(tmp_path_factory.mktemp('onnx'), weights_warning='noise')
 
 
 class WrongSession:

@@ -6,20 +6,13 @@ import numpy as np
 import pytest
 import torch
 from fake_device import FakeGraphs
-from lively import images
+from lively import assert_same, images
 from lively import lively_predictor as predictor
 
 from zoedepth_ros.inference.result import NotFinite
 from zoedepth_ros.inference.runtimes.cuda_graphs import CaptureError, GraphRunner
 
 CPU = torch.device('cpu')
-
-
-def assert_same(ours, theirs):
-    assert ours.head == theirs.head
-    assert ours.router_probabilities == pytest.approx(theirs.router_probabilities)
-    for name in ('depth_m', 'uncertainty_m', 'relative_depth'):
-        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-5)
 
 
 @pytest.mark.parametrize('flip', [False, True])

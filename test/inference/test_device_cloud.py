@@ -5,7 +5,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from fake_device import FakeGraphs, FakeLink
+from fake_device import FakeGraphs, FakeLink, cloud_request
 from lively import images, lively_model
 from lively import lively_predictor as predictor
 
@@ -17,7 +17,6 @@ from zoedepth_ros.inference import device_cloud
 from zoedepth_ros.inference.device_cloud import DeviceClouds
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
-from zoedepth_ros.inference.result import CloudRequest
 from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.optimize import optimize
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
@@ -71,12 +70,7 @@ def assert_packs_its_own(result, rgb):
     limit_m = float(np.median(result.uncertainty_m))
     unsure = ~(result.uncertainty_m <= np.float32(limit_m))
     assert 0 < unsure.sum() < unsure.size
-    cloud = result.on_device.pack_cloud(
-        CloudRequest(
-            rays=rays, stride=1, factor=1.0, min_depth_m=0.0, max_depth_m=np.inf,
-            edges=False, network_width=96, color=True, organized=True, unknown=unsure,
-        )
-    )  # fmt: skip
+    cloud = result.pack_cloud(cloud_request(rays, color=True, unknown=unsure))
     depth_m = np.where(unsure, np.float32(np.nan), result.depth_m)
     xyz = np.concatenate((rays * depth_m[..., None], depth_m[..., None]), axis=-1)
     np.testing.assert_array_equal(cloud[..., :3], xyz)
@@ -104,15 +98,15 @@ def test_depth_that_was_bicubic_below_zero_is_positive_on_the_device_too():
     maps = torch.tensor([-1.0, 2.0, -0.5, 0.3, -1.0, 1.0]).reshape(3, 1, 2)
     image = torch.zeros(1, 3, 1, 2)
     result = one._result(image, maps[0], 'indoor', {}, maps.clone().numpy())
-    np.testing.assert_array_equal(result.depth_m, result.on_device.depth_m.numpy())
+    np.testing.assert_array_equal(result.depth_m, result.pack_cloud.args[1].numpy())
     assert result.depth_m[0, 0] == np.float32(1e-3)
     assert result.uncertainty_m[0, 0] == 0.0
 
 
 def test_without_a_device_nothing_is_offered():
-    assert predictor()(images(1)[0]).on_device is None
+    assert predictor()(images(1)[0]).pack_cloud is None
     built = build_predictor('ZoeD_tiny_NK', 'random', 'cpu', 'fp32')
-    assert built(images(1)[0]).on_device is None
+    assert built(images(1)[0]).pack_cloud is None
 
 
 def test_depth_that_is_warped_is_no_longer_that_of_the_device():
@@ -123,7 +117,7 @@ def test_depth_that_is_warped_is_no_longer_that_of_the_device():
         pipeline = CameraPipeline(one, settings)
         request = pipeline.prepare(rgb, camera, 0.0, {'depth/points'})
         result = request.in_own_camera(predict(one, request))
-        assert (result.on_device is not None) is is_kept, correction
+        assert (result.pack_cloud is not None) is is_kept, correction
 
 
 def test_a_device_that_fails_while_packing_reports_it_once_and_the_cpu_packs(caplog):
@@ -134,14 +128,9 @@ def test_a_device_that_fails_while_packing_reports_it_once_and_the_cpu_packs(cap
     def fail():
         raise RuntimeError('CUDA error: an illegal memory access was encountered')
 
-    result.on_device.clouds._link.finish = fail
-    rays = np.zeros((*result.depth_m.shape, 2), np.float32)
-    request = CloudRequest(
-        rays=rays, stride=1, factor=1.0, min_depth_m=0.0, max_depth_m=np.inf,
-        edges=False, network_width=96, color=False, organized=True,
-    )  # fmt: skip
-    assert result.on_device.pack_cloud(request) is None
-    assert one(images(1)[0], 'indoor').on_device is None
+    one._clouds._link.finish = fail
+    assert result.pack_cloud(cloud_request(result.depth_m.shape)) is None
+    assert one(images(1)[0], 'indoor').pack_cloud is None
     reported = (
         'clouds are computed on the CPU for a while: cpu: CUDA error: an illegal memory access'
     )

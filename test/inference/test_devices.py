@@ -15,6 +15,8 @@ from zoedepth_ros.inference.result import DeviceLost, NotFinite, OutOfMemory
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), OutOfMemory),
         (RuntimeError('CUDA error: out of memory'), OutOfMemory),
         (RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling'), OutOfMemory),
+        (RuntimeError('CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling'), OutOfMemory),
+        (RuntimeError('CUDA error: CUDNN_STATUS_NOT_INITIALIZED when calling'), OutOfMemory),
         (RuntimeError('CUDA error: unspecified launch failure\nmore'), DeviceLost),
         (RuntimeError('CUDA error: device-side assert triggered'), DeviceLost),
         (RuntimeError('mat1 and mat2 shapes cannot be multiplied'), None),

@@ -1,17 +1,15 @@
 """An exported file gives the depth of the network it came from, and refuses what it cannot do."""
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
-from lively import lively_model
+from lively import MAPS, lively_predictor
 
 from zoedepth_ros.inference.devices import choose_device
-from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import InferenceError
 from zoedepth_ros.inference.runtimes import exported
@@ -23,7 +21,6 @@ from zoedepth_ros.inference.runtimes.exported import (
     to_network,
 )
 from zoedepth_ros.inference.runtimes.onnx_runtime import open_session
-from zoedepth_ros.inference.runtimes.optimize import optimize
 from zoedepth_ros.inference.uncertainty import UncertaintyMap, content_of, file_beside, write_maps
 
 RGB = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
@@ -233,47 +230,24 @@ def test_a_runtime_that_is_not_installed_is_reported_with_what_to_do(
         open_exported(str(path), backend)
 
 
-@pytest.fixture(scope='module')
-def onnx_file(tmp_path_factory):
-    """Both heads of a lively network."""
-    for library in ('onnx', 'onnxscript', 'onnxruntime'):
-        pytest.importorskip(library)
-    from zoedepth_ros.build import LoadedNetwork
-    from zoedepth_ros.export.onnx import export_onnx
-
-    path = tmp_path_factory.mktemp('onnx') / 'tiny.onnx'
-    network = lively_model('ZoeD_tiny_NK')
-    loaded = LoadedNetwork(network, 'lively', uncertainty_maps=MAPS)
-    export_onnx(loaded, path, head='both')
-    return str(path)
-
-
-MAPS = {'indoor': UncertaintyMap(0.3, depth_exponent=1.5)}
-
-
 @pytest.mark.parametrize(
     'other', [{'indoor': UncertaintyMap(2.0)}, {'outdoor': UncertaintyMap(2.0)}]
 )
 def test_an_exported_file_keeps_the_calibration_of_the_heads_that_none_beside_it_has(
     onnx_file, other
 ):
-    assert open_exported(onnx_file, 'onnxruntime').uncertainty_maps == MAPS
-    beside = file_beside(Path(onnx_file))
+    assert open_exported(str(onnx_file), 'onnxruntime').uncertainty_maps == MAPS
+    beside = file_beside(onnx_file)
     write_maps(beside, content_of(other))
     try:
-        assert open_exported(onnx_file, 'onnxruntime').uncertainty_maps == {**MAPS, **other}
+        assert open_exported(str(onnx_file), 'onnxruntime').uncertainty_maps == {**MAPS, **other}
     finally:
         beside.unlink()
 
 
 def test_onnx_runtime_gives_the_depth_of_torch(onnx_file):
-    ours = TorchPredictor(
-        optimize(lively_model('ZoeD_tiny_NK'), 'fp32', torch.device('cpu'), 'off'),
-        make_preprocessing('metric', SIZE, 32),
-        device=torch.device('cpu'),
-        precision='fp32',
-    )
-    theirs = open_exported(onnx_file, 'onnxruntime', model='ZoeD_tiny_NK')
+    ours = lively_predictor()
+    theirs = open_exported(str(onnx_file), 'onnxruntime', model='ZoeD_tiny_NK')
     assert (theirs.device, theirs.precision) == ('cpu', 'fp32')
     for head in ('auto', 'indoor', 'outdoor'):
         expected, found = ours(RGB, head), theirs(RGB, head)
@@ -299,8 +273,8 @@ def test_idle_threads_of_onnx_runtime_do_not_turn_round(onnx_file, monkeypatch):
         return real(path, options, providers=providers)
 
     monkeypatch.setattr(onnxruntime, 'InferenceSession', noted)
-    open_exported(onnx_file, 'onnxruntime', device='cpu')
-    open_session(Path(onnx_file), 'cpu', threads=3)
+    open_exported(str(onnx_file), 'onnxruntime', device='cpu')
+    open_session(onnx_file, 'cpu', threads=3)
     spinning = 'session.intra_op.allow_spinning'  # as its documentation of session options has it
     assert [options.get_session_config_entry(spinning) for options in seen] == ['0', '0']
     assert [options.intra_op_num_threads for options in seen] == [0, 3]
@@ -314,7 +288,7 @@ def test_a_cuda_that_does_not_start_is_an_error_and_not_the_processor(onnx_file,
     monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: names)
     monkeypatch.setattr(onnxruntime, 'InferenceSession', lambda *_, **__: fallen_back)
     with pytest.raises(ValueError, match="device 'cuda': this ONNX Runtime cannot use CUDA"):
-        open_exported(onnx_file, 'onnxruntime', device='cuda')
+        open_exported(str(onnx_file), 'onnxruntime', device='cuda')
 
 
 def test_onnx_runtime_refuses_what_it_cannot_open(onnx_file, tmp_path):
@@ -326,4 +300,4 @@ def test_onnx_runtime_refuses_what_it_cannot_open(onnx_file, tmp_path):
 
     if 'CUDAExecutionProvider' not in onnxruntime.get_available_providers():
         with pytest.raises(ValueError, match="'cuda:0': this ONNX Runtime has no CUDA"):
-            open_exported(onnx_file, 'onnxruntime', device='cuda:0')
+            open_exported(str(onnx_file), 'onnxruntime', device='cuda:0')

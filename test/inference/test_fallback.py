@@ -2,7 +2,6 @@
 
 import gc
 import weakref
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,12 +24,16 @@ OWN_SIZE = (384, 512)
 class Hardware:
     """Make fake predictors, and break in the ways that real devices do."""
 
-    def __init__(self, cuda=True, room_px=10**9, nan_in=(), warm_ups_too=False):
+    def __init__(
+        self, cuda=True, room_px=10**9, nan_in=(), warm_ups_too=False, check=lambda settings: None
+    ):
+        """check: called before a predictor is made."""
         self.cuda, self.room_px, self.nan_in = cuda, room_px, nan_in
-        self.warm_ups_too = warm_ups_too
+        self.warm_ups_too, self.check = warm_ups_too, check
         self.made = []
 
     def make(self, settings):
+        self.check(settings)
         on_cuda = settings.device.startswith('cuda') or (settings.device == 'auto' and self.cuda)
         if on_cuda and not self.cuda:
             raise ValueError('device cuda is not there')
@@ -65,10 +68,10 @@ class Fragile(FakePredictor):
             raise NotFinite('not finite')
 
 
-def degrading(hardware, **parameters):
+def degrading(hardware, report=lambda: None, **parameters):
     warnings = []
     requested = settings_from(parameters).predictor
-    predictor = FallbackPredictor(hardware.make, requested, warnings.append)
+    predictor = FallbackPredictor(hardware.make, requested, warnings.append, report)
     predictor.warnings = warnings
     return predictor
 
@@ -179,13 +182,11 @@ def test_the_warm_up_steps_down_by_itself():
 @pytest.mark.parametrize(('device', 'ends_on'), [('auto', 'cpu'), ('cuda', None)])
 def test_a_gpu_without_room_for_the_smallest_network_is_left_for_the_cpu_by_auto(device, ends_on):
     hardware = Hardware(warm_ups_too=True)
-    make = hardware.make
 
     def full_gpu(settings):
         hardware.room_px = 10**9 if settings.device == 'cpu' else 1
-        return make(settings)
 
-    hardware.make = full_gpu
+    hardware.check = full_gpu
     predictor = degrading(hardware, device=device)
     if ends_on is None:
         with pytest.raises(OutOfMemory):
@@ -238,16 +239,11 @@ def test_half_precision_that_gives_no_numbers_is_followed_by_full_precision():
 
 
 def test_a_gpu_without_bf16_goes_from_fp16_to_full_precision():
-    hardware = Hardware(nan_in=('fp16',))
-    make = hardware.make
-
     def without_bf16(settings):
         if settings.precision == 'bf16':
             raise ValueError('precision bf16 needs a GPU of compute capability 8.0')
-        return make(settings)
 
-    hardware.make = without_bf16
-    predictor = degrading(hardware)
+    predictor = degrading(Hardware(nan_in=('fp16',), check=without_bf16))
     fail_once(predictor, NotFinite)
     assert predictor.precision == 'fp32'
 
@@ -314,16 +310,11 @@ def test_several_failures_are_all_reported():
 
 
 def test_a_smaller_network_that_cannot_be_built_leaves_nothing_running():
-    hardware = Hardware(room_px=300 * 400)
-    fixed = hardware.make
-
     def only_one_size(settings):
         if settings.network_height:
             raise ValueError('takes 384 x 512 only')
-        return fixed(replace(settings))
 
-    hardware.make = only_one_size
-    predictor = degrading(hardware)
+    predictor = degrading(Hardware(room_px=300 * 400, check=only_one_size))
     with pytest.raises(OutOfMemory):
         predictor(RGB)
     assert predictor.failed
@@ -382,16 +373,11 @@ def test_a_device_lost_in_the_middle_of_a_batch_is_left():
 
 
 def failing_at_load(error):
-    hardware = Hardware()
-    make = hardware.make
-
     def on_cpu_only(settings):
         if settings.device != 'cpu':
             raise error
-        return make(settings)
 
-    hardware.make = on_cpu_only
-    return hardware
+    return Hardware(check=on_cpu_only)
 
 
 @pytest.mark.parametrize('kind', [OutOfMemory, DeviceLost])
@@ -426,10 +412,7 @@ def lost(predictor, run):
 @pytest.mark.parametrize('during', ['call', 'batch', 'warm_up'])
 def test_a_lost_context_frees_nothing_and_is_reported_once(device, during):
     hardware, reports = Hardware(), []
-    requested = settings_from({'device': device}).predictor
-    predictor = FallbackPredictor(
-        hardware.make, requested, lambda text: None, lambda: reports.append(1)
-    )
+    predictor = degrading(hardware, lambda: reports.append(1), device=device)
 
     def breaking(images=1):
         raise ContextLost('cuda:0: gone')
@@ -447,11 +430,9 @@ def test_a_lost_context_frees_nothing_and_is_reported_once(device, during):
 
 
 def test_a_context_lost_while_loading_is_no_reason_for_the_cpu():
-    reports = []
-    requested = settings_from({}).predictor
-    hardware = failing_at_load(ContextLost('cuda:0: gone'))
+    reports, hardware = [], failing_at_load(ContextLost('cuda:0: gone'))
     with pytest.raises(ContextLost):
-        FallbackPredictor(hardware.make, requested, lambda text: None, lambda: reports.append(1))
+        degrading(hardware, lambda: reports.append(1))
     assert (reports, hardware.made) == ([1], [])
 
 
@@ -471,13 +452,9 @@ def test_a_context_lost_in_a_recovery_is_final():
 
 def test_only_the_first_network_may_measure_its_execution_mode():
     """Later ones are built while images arrive."""
-    hardware, allowed = Hardware(), []
-
-    def make(settings):
-        allowed.append(settings.may_measure)
-        return hardware.make(settings)
-
-    predictor = FallbackPredictor(make, settings_from({}).predictor, lambda text: None)
+    allowed = []
+    hardware = Hardware(check=lambda settings: allowed.append(settings.may_measure))
+    predictor = degrading(hardware)
     hardware.cuda = False
     fail_once(predictor, DeviceLost)
     predictor.recover()

@@ -30,43 +30,32 @@ CAMERA = CameraModel(Intrinsics(FX, FY, 31.5, 23.5, 64, 48))
 V, U = np.mgrid[:48, :64]
 COSINE = 1.0 / np.sqrt(1.0 + ((U - 31.5) / FX) ** 2 + ((V - 23.5) / FY) ** 2)
 
+
+def canonical(focal_px, pixels, axis):
+    rule = {'canonical': focal_px, 'pixels': pixels, 'axis': axis}
+    return {'depth__kind': 'canonical', 'depth__focal': rule}
+
+
+FOLLOWS = {'input__height': None, 'input__width': None, 'input__multiple': 14}
 CONVENTIONS = {
     'metric': ({}, PLAIN),
     'ray': ({'depth__along': 'ray'}, PLAIN * COSINE),
-    'canonical of the image': (
-        {
-            'depth__kind': 'canonical',
-            'depth__focal': {'canonical': 300, 'pixels': 'image', 'axis': 'mean'},
-        },
-        PLAIN * 51.0 / 300,
-    ),
+    'canonical of the image': (canonical(300, 'image', 'mean'), PLAIN * 51.0 / 300),
     'canonical of the input': (  # which has half the rows and columns
-        {
-            'depth__kind': 'canonical',
-            'depth__focal': {'canonical': 300, 'pixels': 'network', 'axis': 'mean'},
-        },
+        canonical(300, 'network', 'mean'),
         PLAIN * 25.5 / 300,
     ),
     'canonical, f / 1000, horizontal': (
-        {
-            'depth__kind': 'canonical',
-            'depth__focal': {'canonical': 1000, 'pixels': 'image', 'axis': 'x'},
-            'head__range': [0.001, 10],
-        },
+        {**canonical(1000, 'image', 'x'), 'head__range': [0.001, 10]},
         PLAIN * FX / 1000,
     ),
     'canonical, vertical, stretched': (
-        {
-            'depth__kind': 'canonical',
-            'depth__focal': {'canonical': 300, 'pixels': 'network', 'axis': 'y'},
-            'input__height': 12,
-        },
+        {**canonical(300, 'network', 'y'), 'input__height': 12},
         PLAIN * FY * (12 / 48) / 300,
     ),
     'canonical, padded': (  # 64 x 48 fills the columns of 64 x 96 in the middle
         {
-            'depth__kind': 'canonical',
-            'depth__focal': {'canonical': 300, 'pixels': 'network', 'axis': 'y'},
+            **canonical(300, 'network', 'y'),
             'input__height': 96,
             'input__width': 32,
             'input__resize': 'pad',
@@ -74,11 +63,7 @@ CONVENTIONS = {
         PLAIN * FY * 0.5 / 300,
     ),
     'canonical along the ray': (
-        {
-            'depth__kind': 'canonical',
-            'depth__along': 'ray',
-            'depth__focal': {'canonical': 100, 'pixels': 'image', 'axis': 'mean'},
-        },
+        {**canonical(100, 'image', 'mean'), 'depth__along': 'ray'},
         PLAIN * 51.0 / 100 * COSINE,
     ),
     'BGR': ({'input__color': 'BGR'}, 1.0 * BLUE + 2.0 * GREEN + 4.0 * RED + 1.0),
@@ -100,22 +85,12 @@ CONVENTIONS = {
         {'input__range': [-1, 1], 'head__range': [0.001, 80]},
         (2 * RED - 1) + 2.0 * (2 * GREEN - 1) + 4.0 * (2 * BLUE - 1) + 1.0,
     ),
-    'a size that follows the image': (
-        {'input__height': None, 'input__width': None, 'input__multiple': 14},
-        PLAIN,
-    ),
+    'a size that follows the image': (FOLLOWS, PLAIN),
     'a longest side': (  # 42 x 28: factors 42/64 and 28/48
-        {
-            'input__height': None,
-            'input__width': None,
-            'input__multiple': 14,
-            'input__longest': 42,
-            'depth__kind': 'canonical',
-            'depth__focal': {'canonical': 300, 'pixels': 'network', 'axis': 'mean'},
-        },
+        {**FOLLOWS, 'input__longest': 42, **canonical(300, 'network', 'mean')},
         PLAIN * 0.5 * (FX * 42 / 64 + FY * 28 / 48) / 300,
     ),
-}  # fmt: skip
+}
 LIFTED = {'mean and std', 'minus one to one'}
 """Networks that get 10 m more, so that depth is positive everywhere."""
 
@@ -276,9 +251,8 @@ def test_sky_is_beyond_everything_and_low_confidence_is_unknown(tmp_path):
 
 def test_the_spread_follows_focal_rule_and_ray_as_the_depth_does(tmp_path):
     changes = {
-        'depth__kind': 'canonical',
+        **canonical(100, 'image', 'mean'),
         'depth__along': 'ray',
-        'depth__focal': {'canonical': 100, 'pixels': 'image', 'axis': 'mean'},
         'spread': {'output': 'std'},
     }
     outputs = {'depth': ((0.0, 0.0, 0.0), 8.0), 'std': ((1.0, 0.0, 0.0), 0.0)}

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from lively import lively_model
+from lively import assert_same, lively_model
+from lively import lively_predictor as tiny
 
 from zoedepth_ros.inference import devices
 from zoedepth_ros.inference.devices import choose_device, choose_precision
@@ -12,29 +13,9 @@ from zoedepth_ros.inference.preprocess import make_preprocessing
 from zoedepth_ros.inference.result import DeviceLost, InferenceError
 from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.optimize import optimize
-from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import Prediction
 
 CPU = torch.device('cpu')
-NAMES = ('ZoeD_tiny_N', 'ZoeD_tiny_K', 'ZoeD_tiny_NK')
-
-
-def tiny(name='ZoeD_tiny_NK', way='metric', precision='fp32', flip=False,
-         optimization='off') -> TorchPredictor:  # fmt: skip
-    config = preset(name)
-    preprocessing = make_preprocessing(way, config.image_size, config.size_multiple)
-    network = optimize(lively_model(name), precision, CPU, optimization)
-    return TorchPredictor(network, preprocessing, device=CPU,
-                          precision=precision, flip_augmentation=flip)  # fmt: skip
-
-
-def bent(name: str, biases: dict[str, float], **settings) -> TorchPredictor:
-    """Return a tiny predictor whose router output is constant."""
-    predictor = tiny(name, **settings)
-    last = predictor._network.network.router.classify[-1]
-    last.weight.data.zero_()
-    last.bias.data[:] = torch.tensor([biases['indoor'], biases['outdoor']])
-    return predictor
 
 
 def random_rgb(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -77,7 +58,7 @@ def test_a_device_that_fails_inside_the_network_is_named():
 
 
 def test_what_the_bicubic_way_back_undershoots_becomes_a_millimetre(monkeypatch):
-    predictor = tiny('ZoeD_tiny_N', way='official')
+    predictor = tiny(name='ZoeD_tiny_N', way='official')
     height, width = predictor.network_size(200, 300)
     step_m = torch.full((1, 1, height, width), 0.01)
     step_m[..., width // 2 :] = 10.0
@@ -105,7 +86,7 @@ def test_a_mirrored_image_has_a_mirrored_depth_with_flip_augmentation_only(way):
 def test_auto_takes_the_head_the_router_prefers():
     rgb = random_rgb(64, 96)
     for favourite, other in (('indoor', 'outdoor'), ('outdoor', 'indoor')):
-        predictor = bent('ZoeD_tiny_NK', {favourite: 2.0, other: 0.0})
+        predictor = tiny(bias=[2.0, 0.0] if favourite == 'indoor' else [0.0, 2.0])
         result = predictor(rgb)
         assert result.head == favourite
         share = 1 / (1 + np.exp(-2.0))
@@ -115,7 +96,7 @@ def test_auto_takes_the_head_the_router_prefers():
 
 
 def test_a_given_head_is_used_and_the_router_is_run_only_when_wanted():
-    predictor = bent('ZoeD_tiny_NK', {'indoor': 0.0, 'outdoor': 9.0})
+    predictor = tiny(bias=[0.0, 9.0])
     rgb = random_rgb(64, 96)
     requested = predictor(rgb, 'indoor')
     assert requested.head == 'indoor'
@@ -135,7 +116,7 @@ def test_one_router_output_on_the_image_itself_holds_for_its_mirror_image_too(mo
 
 @pytest.mark.parametrize(('name', 'head'), [('ZoeD_tiny_N', 'indoor'), ('ZoeD_tiny_K', 'outdoor')])
 def test_a_single_head_is_used_without_a_router(name, head):
-    result = tiny(name)(random_rgb(64, 96))
+    result = tiny(name=name)(random_rgb(64, 96))
     assert (result.head, result.router_probabilities) == (head, {})
 
 
@@ -156,7 +137,7 @@ def test_wrong_images_are_refused_saying_what_came():
 
 def test_an_unknown_head_is_refused_listing_the_choices():
     with pytest.raises(ValueError, match=r"'outdoor'.*auto, indoor$"):
-        tiny('ZoeD_tiny_N')(random_rgb(64, 96), 'outdoor')
+        tiny(name='ZoeD_tiny_N')(random_rgb(64, 96), 'outdoor')
 
 
 def test_values_that_are_not_finite_are_an_error_and_never_a_result():
@@ -220,7 +201,7 @@ def test_warming_up_makes_the_constants_of_the_size_and_runs_every_head(monkeypa
 
 def test_network_resolution_is_the_resized_prediction_before_the_way_back():
     rgb = random_rgb(101, 67)
-    predictor = tiny('ZoeD_tiny_K', way='official', flip=True)
+    predictor = tiny(name='ZoeD_tiny_K', way='official', flip=True)
     result = predictor.predict_network_resolution(rgb)
     assert result.depth_m.shape == (64, 96)
     way = make_preprocessing('metric', (64, 96), 32)
@@ -268,15 +249,6 @@ def test_impossible_precisions_are_refused():
         choose_precision('fp16', CPU)
 
 
-def assert_alike(ours, theirs):
-    assert ours.head == theirs.head
-    assert ours.router_probabilities == pytest.approx(theirs.router_probabilities, abs=1e-5)
-    for name in ('depth_m', 'uncertainty_m', 'relative_depth'):
-        np.testing.assert_allclose(
-            getattr(ours, name), getattr(theirs, name), rtol=1e-3, atol=1e-4
-        )
-
-
 def test_images_together_give_what_each_gives_alone_whatever_size_head_and_question():
     predictor = tiny()
     images = [random_rgb(40 + 7 * i, 60 + 5 * i, seed=i) for i in range(4)]
@@ -284,7 +256,7 @@ def test_images_together_give_what_each_gives_alone_whatever_size_head_and_quest
     together = predictor.predict_batch(images, heads, routes=routes)
     requested = zip(images, heads, routes, strict=True)
     for ours, (rgb, head, route) in zip(together, requested, strict=True):
-        assert_alike(ours, predictor(rgb, head, route=route))
+        assert_same(ours, predictor(rgb, head, route=route), 1e-3, 1e-4)
     assert [bool(r.router_probabilities) for r in together] == [False, True, True, True]
 
 
@@ -300,11 +272,11 @@ def test_images_of_one_network_size_share_one_run(monkeypatch, way, flip, runs):
     results = predictor.predict_batch(images, ['indoor'] * 2, routes=[True] * 2)
     assert len(done) == runs
     for ours, rgb in zip(results, images, strict=True):
-        assert_alike(ours, predictor(rgb, 'indoor'))
+        assert_same(ours, predictor(rgb, 'indoor'), 1e-3, 1e-4)
 
 
 def test_single_heads_and_wrong_images_in_a_batch():
-    predictor = tiny('ZoeD_tiny_N')
+    predictor = tiny(name='ZoeD_tiny_N')
     rgb = random_rgb(64, 96)
     results = predictor.predict_batch([rgb, rgb], ['auto', 'indoor'], routes=[True, False])
     assert [(r.head, r.router_probabilities) for r in results] == [('indoor', {})] * 2

@@ -24,17 +24,6 @@ CPU = torch.device('cpu')
 CLOUD, DEPTH = frozenset({'depth/points'}), 'depth/image'
 
 
-class OnDevice:
-    """Count what is packed."""
-
-    def __init__(self, kept, calls) -> None:
-        self._kept, self._calls = kept, calls
-
-    def pack_cloud(self, request):
-        self._calls.append(request)
-        return self._kept.pack_cloud(request)
-
-
 class DevicePredictor(FakePredictor):
     """Leave the maps on a device that is the CPU."""
 
@@ -51,8 +40,13 @@ class DevicePredictor(FakePredictor):
         if not self.offers:
             return result
         depth_m = torch.from_numpy(result.depth_m)
-        kept = self.clouds.keep(to_tensor(rgb, CPU), depth_m, min_depth_m=0.0)
-        return replace(result, on_device=OnDevice(kept, self.requests))
+        pack_cloud = self.clouds.keep(to_tensor(rgb, CPU), depth_m, min_depth_m=0.0)
+
+        def counted(request):
+            self.requests.append(request)
+            return pack_cloud(request)
+
+        return replace(result, pack_cloud=counted)
 
 
 def rough_depth(height, width, seed=3):

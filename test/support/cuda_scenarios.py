@@ -18,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fake_device import cloud_request
 
 from zoedepth_ros.build import build_predictor
 from zoedepth_ros.errors import EXIT_CONTEXT_LOST
 from zoedepth_ros.inference.fallback import FallbackPredictor, PredictorSettings
-from zoedepth_ros.inference.result import CloudRequest, ContextLost, InferenceError
+from zoedepth_ros.inference.result import ContextLost, InferenceError
 from zoedepth_ros.inference.runtimes import optimize
 
 STAND_IN = ctypes.CDLL(os.environ['LD_PRELOAD'].split(':')[0])
@@ -65,12 +66,7 @@ RAYS = np.zeros((*SIZE, 2), np.float32)
 
 
 def cloud_of(result):
-    return result.on_device.pack_cloud(
-        CloudRequest(
-            rays=RAYS, stride=1, factor=1.0, min_depth_m=0.0, max_depth_m=np.inf, edges=True,
-            network_width=96, color=True, organized=False,
-        )
-    )  # fmt: skip
+    return result.pack_cloud(cloud_request(RAYS, edges=True, color=True, organized=False))
 
 
 def life() -> None:
@@ -220,7 +216,7 @@ def full_for_the_cloud() -> dict[str, object]:
     result = predictor(large, 'indoor')
     return {
         'sizes': [before, predictor.network_size(*large.shape[:2])],
-        'on the device': result.on_device is not None,
+        'on the device': result.pack_cloud is not None,
         'device': predictor.device,
         'notices': predictor.notices,
     }

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+
+from zoedepth_ros.inference.result import CloudRequest
+
+
+def cloud_request(rays, **changes) -> CloudRequest:
+    """Return a request for an organized cloud of all pixels; rays: (H, W, 2), or (H, W)."""
+    rays = np.zeros((*rays, 2), np.float32) if isinstance(rays, tuple) else rays
+    values = {'stride': 1, 'factor': 1.0, 'min_depth_m': 0.0, 'max_depth_m': np.inf,
+              'edges': False, 'network_width': 96, 'color': False, 'organized': True}  # fmt: skip
+    return CloudRequest(rays, **(values | changes))
 
 
 class FakeLink:

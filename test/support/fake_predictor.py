@@ -19,7 +19,7 @@ def plane(height: int, width: int, near_m: float = 1.0, far_m: float = 5.0) -> n
 
 
 class FakePredictor:
-    """Implement BatchPredictor with a depth the test chooses.
+    """Implement DepthPredictor with a depth the test chooses.
 
     depth: metres for every pixel, an array of the image's size, or a function (rgb, head) ->
     array.  router: probabilities, or a function rgb -> probabilities; used only with two heads.

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
 from zoedepth_ros.inference.predictor import TorchPredictor
 from zoedepth_ros.inference.preprocess import make_preprocessing
+from zoedepth_ros.inference.result import DepthResult
 from zoedepth_ros.inference.runtimes.optimize import optimize
+from zoedepth_ros.inference.uncertainty import UncertaintyMap
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
+
+MAPS = {'indoor': UncertaintyMap(0.3, depth_exponent=1.5)}
+"""Calibration of the uncertainty that `write_onnx` stores."""
 
 
 def lively_model(name: str, seed: int = 2) -> ZoeDepth:
@@ -27,8 +35,9 @@ def lively_model(name: str, seed: int = 2) -> ZoeDepth:
 
 
 def lively_predictor(
-    graphs=None, name='ZoeD_tiny_NK', way='metric', flip=False, bias=None, clouds=None
-) -> TorchPredictor:
+    graphs=None, name='ZoeD_tiny_NK', way='metric', flip=False, bias=None, clouds=None,
+    optimization='off',
+) -> TorchPredictor:  # fmt: skip
     """Return a tiny predictor on the CPU; bias: of the router output."""
     network = lively_model(name)
     if bias is not None:
@@ -36,10 +45,32 @@ def lively_predictor(
         network.router.classify[-1].weight.data.zero_()
     config, cpu = network.config, torch.device('cpu')
     return TorchPredictor(
-        optimize(network, 'fp32', cpu, 'off'),
+        optimize(network, 'fp32', cpu, optimization),
         make_preprocessing(way, config.image_size, config.size_multiple),
         device=cpu, precision='fp32', graphs=graphs, clouds=clouds, flip_augmentation=flip,
     )  # fmt: skip
+
+
+def assert_same(ours: DepthResult, theirs: DepthResult, rtol: float = 1e-5, atol: float = 0.0):
+    """Compare two results."""
+    assert ours.head == theirs.head
+    assert ours.router_probabilities == pytest.approx(theirs.router_probabilities, abs=1e-5)
+    for name in ('depth_m', 'uncertainty_m', 'relative_depth'):
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol, atol)
+
+
+def write_onnx(folder: Path, weights_warning: str = '') -> Path:
+    """Export both heads of a lively network; skips without the libraries for that."""
+    for library in ('onnx', 'onnxscript', 'onnxruntime'):
+        pytest.importorskip(library)
+    from zoedepth_ros.build import LoadedNetwork
+    from zoedepth_ros.export.onnx import export_onnx
+
+    network = LoadedNetwork(
+        lively_model('ZoeD_tiny_NK'), 'lively', weights_warning, uncertainty_maps=MAPS
+    )
+    export_onnx(network, folder / 'tiny.onnx', head='both')
+    return folder / 'tiny.onnx'
 
 
 def images(count: int, height: int = 48, width: int = 64) -> np.ndarray:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from zoedepth_ros.export.options import MAX_DEVIATION
@@ -86,15 +85,9 @@ def check_file(
 
     report: called with what is done next.  Raises DeviationError as `compare`.
     """
-
-    def source(image: NDArray[np.float32]) -> Maps:
-        with torch.inference_mode():
-            outputs = graph(torch.from_numpy(image))
-        return {n: x.numpy() for n, x in zip(graph.output_names, outputs, strict=True)}
-
     images = {name: to_network(rgb, graph.size) for name, rgb in export_images().items()}
     runs = ('ONNX Runtime', 'torch')
-    return compare(open_session(path, 'cpu'), source, images, runs, max_deviation, report)
+    return compare(open_session(path, 'cpu'), graph.run, images, runs, max_deviation, report)
 
 
 def compare(

@@ -23,7 +23,6 @@ from zoedepth_ros.export.options import (
     MAX_DEVIATION,
     OPSET,
     chosen_heads,
-    must_be_float32,
     require_libraries,
 )
 from zoedepth_ros.files import json_text, named_write_errors
@@ -37,6 +36,7 @@ ONE_FILE_BYTES = 1_500_000_000
 """Size above which constants are stored in a second file; protobuf is limited to 2 GiB."""
 
 _SCOPES = 'pkg.torch.onnx.name_scopes'
+_HALVED = ('network.backbone', 'network.decoder')  # modules of FixedGraph
 _LOUD = ('onnxscript', 'onnx_ir', 'torch.onnx')
 
 
@@ -88,7 +88,8 @@ def export_onnx(
     ):
         draft = Path(folder) / path.name  # the final name, which is stored in the file
         report('tracing the network')
-        metadata |= _reference(graph)
+        outputs = graph.run(to_network(export_images()['room'], size))
+        metadata |= reference({n: x for n, x in outputs.items() if n.startswith('depth_m')})
         _write(graph, draft, metadata, report)
         check = check_file(draft, graph, max_deviation, report)
         metadata |= check.metadata()
@@ -121,14 +122,6 @@ def _metadata(graph: FixedGraph, loaded: LoadedNetwork) -> dict[str, str]:
     }
 
 
-def _reference(graph: FixedGraph) -> dict[str, str]:
-    """Return the depth of the first check image for the metadata."""
-    with torch.inference_mode():
-        outputs = graph(torch.from_numpy(to_network(export_images()['room'], graph.size)))
-    maps = {n: x.numpy() for n, x in zip(graph.output_names, outputs, strict=True)}
-    return reference({name: x for name, x in maps.items() if name.startswith('depth_m')})
-
-
 def append_metadata(path: Path, values: Mapping[str, str]) -> None:
     """Add metadata to a file without reading it: parts of a protobuf message are concatenated."""
     import onnx
@@ -153,7 +146,8 @@ def _write(
     model.metadata_props.update(metadata)
     model.producer_name = 'zoedepth_ros'
     for node in model.graph:
-        if must_be_float32(node.metadata_props.get(_SCOPES, '')):
+        scopes = node.metadata_props.get(_SCOPES, '')
+        if not any(f"'{part}'" in scopes for part in _HALVED):
             node.name = f'{FLOAT32_PREFIX}{node.name}'
     constants = sum(
         value.const_value.nbytes

@@ -18,7 +18,6 @@ FLOAT32_PREFIX = 'float32/'
 ENGINE_PRECISIONS = ('fp16', 'fp32')
 """Precisions of a TensorRT engine."""
 
-_HALVED = ('network.backbone', 'network.decoder')  # modules of FixedGraph
 _LIBRARIES = ('onnx', 'onnxscript', 'onnxruntime')
 
 
@@ -30,11 +29,6 @@ def require_libraries() -> None:
             f'the export to ONNX needs {" and ".join(missing)}: pip install "zoedepth_ros[onnx]"'
             f' (or pip install {" ".join(missing)})'
         )
-
-
-def must_be_float32(scopes: str) -> bool:
-    """Return whether a node must stay in float32; scopes: its modules, outermost first."""
-    return not any(f"'{part}'" in scopes for part in _HALVED)
 
 
 def chosen_heads(head: str, available: tuple[str, ...]) -> tuple[str, ...]:

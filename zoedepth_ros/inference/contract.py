@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from zoedepth_ros.errors import quoted, shortened
 from zoedepth_ros.files import parse_yaml, read_text
@@ -198,11 +196,10 @@ def contract_text(path: Path, metadata: Mapping[str, str]) -> str:
 
 def _parsed(text: str, source: str) -> Contract:
     try:
-        content = parse_yaml(text)
-        return parse_contract(content)
+        return parse_contract(parse_yaml(text))
     except ContractError as error:
         raise ContractError(f'{source}: {error}') from None
-    except (ValueError, yaml.YAMLError) as error:
+    except ValueError as error:
         raise ContractError(
             f'{source}: the contract (description of inputs and outputs, see '
             f'docs/other_networks.md) is not YAML: {error}'
@@ -214,11 +211,8 @@ def parse_contract(content: Any) -> Contract:
     top = _Section('', content)
     if not top.has(KEY):
         raise ContractError(f'{KEY} is missing: expected the line "{KEY}: {VERSION}"')
-    version = top.take(KEY)
-    if version != VERSION or not isinstance(version, int) or isinstance(version, bool):
-        raise ContractError(
-            f'{KEY} must be {VERSION}, the version of the contract, got {quoted(version)}'
-        )
+    expected = f'{VERSION}, the version of the contract'
+    top.take(KEY, expected, lambda x: type(x) is int and x == VERSION)
     input_, depth, head = top.section('input'), top.section('depth'), top.section('head')
     kind = depth.choice('kind', (METRIC, CANONICAL, *_REFUSED))
     if kind in _REFUSED:
@@ -340,58 +334,58 @@ class _Section:
         """Return whether there was such a key."""
         return key in self._names
 
-    def take(self, key: str) -> Any:
-        """Return and remove a value; None if it is missing."""
-        return self._left.pop(key, None)
+    def take(
+        self, key: str, expected: str, is_right: Callable[[Any], bool], default: Any = None
+    ) -> Any:
+        """Return and remove a value; the default, if there is one, for a key that is missing."""
+        if key not in self._left:
+            if default is None:
+                raise ContractError(f'{self._path(key)} is missing')
+            return default
+        value = self._left.pop(key)
+        if not is_right(value):
+            raise ContractError(f'{self._path(key)} must be {expected}, got {quoted(value)}')
+        return value
 
     def section(self, key: str, *, optional: bool = False) -> Any:
         """Return the section of this name; None for an optional one that is missing."""
         if optional and key not in self._left:
             return None
-        return _Section(self._path(key), self._required(key))
+        return _Section(self._path(key), self.take(key, 'anything', lambda x: True))
 
     def text(self, key: str, *, default: str | None = None) -> str:
         """Return a text that is not empty, except for the default."""
-        if default is not None and key not in self._left:
-            return default
-        value = self._required(key)
-        if not isinstance(value, str) or not value.strip():
-            raise self._wrong(key, 'a text', value)
-        return value.strip()
+
+        def right(value: Any) -> bool:
+            return isinstance(value, str) and bool(value.strip())
+
+        return str(self.take(key, 'a text', right, default)).strip()
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         """Return one of the choices."""
-        value = self._required(key)
-        if value not in choices:
-            raise self._wrong(key, f'one of {", ".join(choices)}', value)
-        return str(value)
+        return str(self.take(key, f'one of {", ".join(choices)}', lambda x: x in choices))
 
     def number(self, key: str, low: float, high: float, default: float | None = None) -> float:
         """Return a number from low to high."""
-        if default is not None and key not in self._left:
-            return default
-        value = self._required(key)
-        if not _is_number(value) or not low <= value <= high:
-            raise self._wrong(key, f'a number from {low:g} to {high:g}', value)
-        return float(value)
+        expected = f'a number from {low:g} to {high:g}'
+        return float(self.take(key, expected, lambda x: _is_number(x, low, high), default))
 
     def numbers(self, key: str, count: int, low: float, high: float) -> Any:
         """Return a tuple of `count` numbers from low to high."""
-        value = self._required(key)
-        right = isinstance(value, list) and len(value) == count
-        if not right or not all(_is_number(item) and low <= item <= high for item in value):
-            raise self._wrong(key, f'{count} numbers from {low:g} to {high:g}', value)
-        return tuple(float(item) for item in value)
+
+        def right(value: Any) -> bool:
+            is_list = isinstance(value, list) and len(value) == count
+            return is_list and all(_is_number(item, low, high) for item in value)
+
+        expected = f'{count} numbers from {low:g} to {high:g}'
+        return tuple(map(float, self.take(key, expected, right)))
 
     def whole(self, key: str, *, default: int) -> int:
         """Return a positive whole number, except for the default."""
-        if key not in self._left:
-            return default
-        value = self.take(key)
-        right = isinstance(value, int) and not isinstance(value, bool)
-        if not right or not 1 <= value <= _LARGEST_PX:
-            raise self._wrong(key, f'a whole number from 1 to {_LARGEST_PX}', value)
-        return int(value)
+        expected = f'a whole number from 1 to {_LARGEST_PX}'
+        return int(
+            self.take(key, expected, lambda x: type(x) is int and 1 <= x <= _LARGEST_PX, default)
+        )
 
     def end(self) -> None:
         """Raise ContractError for keys that were not taken."""
@@ -401,17 +395,9 @@ class _Section:
                 f'the contract has keys that are unknown or have no effect: {shortened(names)}'
             )
 
-    def _required(self, key: str) -> Any:
-        if key not in self._left:
-            raise ContractError(f'{self._path(key)} is missing')
-        return self.take(key)
-
     def _path(self, key: str) -> str:
         return f'{self.name}.{key}' if self.name else key
 
-    def _wrong(self, key: str, expected: str, value: Any) -> ContractError:
-        return ContractError(f'{self._path(key)} must be {expected}, got {quoted(value)}')
 
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _is_number(value: Any, low: float, high: float) -> bool:
+    return type(value) in (int, float) and low <= value <= high

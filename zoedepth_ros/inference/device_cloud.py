@@ -10,7 +10,7 @@ import logging
 import math
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from zoedepth_ros.geometry.filters import largest_jump, stride_slice, widest_ramp_px
 from zoedepth_ros.inference.devices import kind_of, named_failures, short_reason
-from zoedepth_ros.inference.result import CloudRequest, ContextLost, DeviceDepth, OutOfMemory
+from zoedepth_ros.inference.result import CloudRequest, ContextLost, OutOfMemory, PackCloud
 from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.pause import Pause
 
@@ -46,7 +46,7 @@ class DeviceClouds:
         reason = self._pause.reason
         return reason and f'clouds are computed on the CPU for a while: {reason}'
 
-    def keep(self, image: Tensor, depth_m: Tensor, *, min_depth_m: float) -> DeviceDepth | None:
+    def keep(self, image: Tensor, depth_m: Tensor, *, min_depth_m: float) -> PackCloud | None:
         """Return what packs clouds of an image; it copies what the next run may overwrite.
 
         image: (1, 3, H, W) of 0 to 1, or (H, W, 3) uint8.  depth_m: (H, W) [m].
@@ -66,16 +66,12 @@ class DeviceClouds:
                 raise
             self.fail(error)
             return None
-        return _DeviceDepth(self, colors, kept_m)
+        return partial(self._pack_cloud, colors, kept_m)
 
     def fail(self, error: Exception) -> None:
         """Leave packing to the CPU for a while."""
         if self._pause.fail(short_reason(error)):
             logging.getLogger(__name__).warning(self.failure)
-
-    def succeed(self) -> None:
-        """Forget earlier failures."""
-        self._pause.succeed()
 
     def planes(self, rays: NDArray[np.float32]) -> Tensor:
         """Return x/z and y/z, (2, h, w), of rays (h, w, 2); cached while the array exists."""
@@ -104,51 +100,32 @@ class DeviceClouds:
         self._sent.clear()
         return buffer.numpy()
 
-
-@dataclass(frozen=True, slots=True)
-class _DeviceDepth:
-    """Implement DeviceDepth."""
-
-    clouds: DeviceClouds
-    """Transfers arrays and caches rays."""
-
-    colors: Tensor
-    """(H, W, 3) red, green, blue, uint8."""
-
-    depth_m: Tensor
-    """(H, W) [m]."""
-
-    def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
-        """Return points (h, w, 4) or (n, 4); see DeviceDepth."""
+    def _pack_cloud(
+        self, colors: Tensor, depth_m: Tensor, at: CloudRequest
+    ) -> NDArray[np.float32] | None:
+        """Return points of an image (H, W, 3) uint8 and its depth (H, W) [m]; see PackCloud."""
         try:
-            with torch.inference_mode(), named_failures(self.clouds.device):
-                cloud = self._packed(request)
+            with torch.inference_mode(), named_failures(self.device):
+                suppressed = None if at.suppressed is None else self.upload(at.suppressed)
+                certain_m = self._certain(depth_m, at)
+                packed = self.pack(certain_m, colors, self.planes(at.rays), suppressed, at)
+                found = self.download(packed)
         except ContextLost:  # the CPU can replace a failing driver, but not a broken process
             raise
         except Exception as error:
-            self.clouds.fail(error)
+            self.fail(error)
             return None
-        self.clouds.succeed()
-        return cloud
-
-    def _packed(self, at: CloudRequest) -> NDArray[np.float32]:
-        clouds = self.clouds
-        suppressed = None if at.suppressed is None else clouds.upload(at.suppressed)
-        packed = clouds.pack(
-            self._certain(at), self.colors, clouds.planes(at.rays), suppressed, at
-        )
-        found = clouds.download(packed)
+        self._pause.succeed()
         return (found if at.organized else found[: found[-1, 0]]).view(np.float32)
 
-    def _certain(self, at: CloudRequest) -> Tensor:
+    def _certain(self, depth_m: Tensor, at: CloudRequest) -> Tensor:
         """Return scaled depth (H, W): NaN if uncertain, +inf for sky."""
-        depth_m = self.depth_m
         if at.factor != 1.0:
             depth_m = depth_m * _float32(at.factor)
         if at.unknown is not None:
-            depth_m = torch.where(self.clouds.upload(at.unknown), math.nan, depth_m)
+            depth_m = torch.where(self.upload(at.unknown), math.nan, depth_m)
         if at.sky is not None:
-            depth_m = torch.where(self.clouds.upload(at.sky), math.inf, depth_m)
+            depth_m = torch.where(self.upload(at.sky), math.inf, depth_m)
         return depth_m
 
 

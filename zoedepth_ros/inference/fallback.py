@@ -7,26 +7,26 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from zoedepth_ros.inference.result import (
     AUTO,
-    BatchPredictor,
     ContextLost,
     Convention,
+    DepthPredictor,
     DepthResult,
     DeviceLost,
     InferenceError,
     NotFinite,
     OutOfMemory,
+    Rgb,
     convention_of,
 )
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 BATCH = 'batch'
 Size = tuple[int, int]
+Result = TypeVar('Result')
 
 _SMALLEST_SIDE_PX = 128  # of the network's input
 _STEP = 0.75  # of both sides: about half the memory of the attention
@@ -72,7 +72,7 @@ class PredictorSettings:
     measured earlier."""
 
 
-MakePredictor = Callable[[PredictorSettings], BatchPredictor]
+MakePredictor = Callable[[PredictorSettings], DepthPredictor]
 
 
 class FallbackPredictor:
@@ -83,7 +83,7 @@ class FallbackPredictor:
     not finite: bf16 after fp16, because it has the range of fp32, then fp32.  The image that met
     the failure is dropped, because it is old by the time the other network is ready.  Metadata of
     the last predictor stays available during a rebuild.
-    Implements BatchPredictor.
+    Implements DepthPredictor.
     """
 
     # Of the last predictor, as in DepthPredictor.
@@ -119,7 +119,7 @@ class FallbackPredictor:
         self.batch_limit: int | None = None
         """Images that fit into the device's memory at once; None for no known limit."""
         self._settings = configured
-        self._predictor: BatchPredictor | None = None
+        self._predictor: DepthPredictor | None = None
         self._size_px: Size = (0, 0)
         self._build_first()
         # What is built later is built while images arrive.
@@ -192,65 +192,61 @@ class FallbackPredictor:
                 raise kind(text)
 
     def __call__(
-        self,
-        rgb: NDArray[np.uint8],
-        head: str = AUTO,
-        *,
-        route: bool = True,
-        depth_only: bool = False,
+        self, rgb: Rgb, head: str = AUTO, *, route: bool = True, depth_only: bool = False
     ) -> DepthResult:
         """Predict; see DepthPredictor.  Raises InferenceError also after a fallback."""
-        if self._recover_if_requested():
-            raise InferenceError(
-                'the image was dropped, because the depth network was being rebuilt'
-            )
-        try:
-            return self._running()(rgb, head, route=route, depth_only=depth_only)
-        except InferenceError as error:  # released first: it holds this network's maps
-            kind, text = type(error), str(error)
-        self._fall_back(kind, text, (rgb.shape[0], rgb.shape[1]))
-        raise kind(text)
+        size = (rgb.shape[0], rgb.shape[1])
+        return self._predicted(lambda it: it(rgb, head, route=route, depth_only=depth_only), size)
 
     def predict_batch(
         self,
-        images: Sequence[NDArray[np.uint8]],
+        images: Sequence[Rgb],
         heads: Sequence[str],
         *,
         routes: Sequence[bool],
         depth_only: bool = False,
     ) -> list[DepthResult]:
-        """Predict several images; see BatchPredictor.
+        """Predict several images; see DepthPredictor.
 
         Too little memory for them together makes the batches smaller first.  Values that are not
         finite may be caused by one image, and change nothing until that one comes alone.
         """
+        return self._predicted(
+            lambda it: it.predict_batch(images, heads, routes=routes, depth_only=depth_only),
+            (images[0].shape[0], images[0].shape[1]),
+            len(images),
+        )
+
+    def _predicted(
+        self, predict: Callable[[DepthPredictor], Result], image: Size, images: int = 1
+    ) -> Result:
+        """Predict; after an error fall back, then raise it.
+
+        image: height and width of the first of `images` [px].
+        """
         if self._recover_if_requested():
             raise InferenceError(
-                'the images were dropped, because the depth network was being rebuilt'
+                'the image was dropped, because the depth network was being rebuilt'
             )
         try:
-            return self._running().predict_batch(
-                images, heads, routes=routes, depth_only=depth_only
-            )
-        except NotFinite:
-            raise
-        except InferenceError as error:
+            return predict(self._running())
+        except InferenceError as error:  # released first: it holds this network's maps
             kind, text = type(error), str(error)
-        if kind is OutOfMemory and len(images) > 1:
-            self._limit_batch(len(images) // 2, text)
-        else:
-            self._fall_back(kind, text, (images[0].shape[0], images[0].shape[1]))
+        if images > 1 and kind is OutOfMemory:
+            self.batch_limit = images // 2
+            now = f'the depth network processes at most {self.batch_limit} images at once'
+            self._report(BATCH, now, text)
+        elif images == 1 or kind is not NotFinite:
+            self._fall_back(kind, text, image)
         raise kind(text)
 
-    def _limit_batch(self, images: int, text: str) -> None:
-        self.batch_limit = images
+    def _report(self, kind: type[InferenceError] | str, now: str, text: str) -> None:
+        """Keep what a fallback is and the error before it as a notice, and warn of it."""
         with self._lock:
-            self._reasons[BATCH] = (
-                f'the depth network processes at most {images} images at once ({text})'
-            )
-        self._warn(f'{text}: the depth network processes at most {images} images at once')
+            self._reasons[kind] = f'{now} ({text})'
+        self._warn(f'{text}: {now}')
 
-    def _running(self) -> BatchPredictor:
+    def _running(self) -> DepthPredictor:
         reasons = '; '.join(self._reasons.values())
         if ContextLost in self._reasons:
             raise InferenceError(f'the depth network cannot run: {reasons}')
@@ -270,9 +266,7 @@ class FallbackPredictor:
             text = str(error)
         else:
             return
-        now = 'the depth network runs on the CPU instead of the GPU'
-        self._reasons[DeviceLost] = f'{now} ({text})'
-        self._warn(f'{text}: {now}')
+        self._report(DeviceLost, 'the depth network runs on the CPU instead of the GPU', text)
         self._swap(on_cpu(self._configured))
 
     def _lose_context(self, text: str) -> None:
@@ -328,12 +322,11 @@ class FallbackPredictor:
             return False
         while (step := self._next(kind, image)) is not None:
             settings, now = step
-            with self._lock:
-                if kind is OutOfMemory and settings.device != self._settings.device:
+            if kind is OutOfMemory and settings.device != self._settings.device:
+                with self._lock:
                     self._reasons.pop(OutOfMemory, None)  # at full size again, on the CPU
-                    kind = DeviceLost
-                self._reasons[kind] = f'{now} ({text})'
-            self._warn(f'{text}: {now}')
+                kind = DeviceLost
+            self._report(kind, now, text)
             self._settings = settings
             try:
                 self._swap(settings)

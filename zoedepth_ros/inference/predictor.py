@@ -26,6 +26,7 @@ from zoedepth_ros.inference.result import (
     MIN_DEPTH_M,
     DepthResult,
     NotFinite,
+    Rgb,
     SingleImagePredictor,
     check_head,
     check_rgb,
@@ -40,7 +41,7 @@ _SINGLE = ('compiled', 'openvino')  # modes for one image at a time
 
 
 class TorchPredictor(SingleImagePredictor):
-    """Run a PyTorch network on images; implements BatchPredictor.
+    """Run a PyTorch network on images; implements DepthPredictor.
 
     Calls may come from different threads, but must not overlap.  The caller sets the number of
     threads that torch uses.
@@ -119,12 +120,7 @@ class TorchPredictor(SingleImagePredictor):
             self(grey, head)
 
     def __call__(
-        self,
-        rgb: NDArray[np.uint8],
-        head: str = AUTO,
-        *,
-        route: bool = True,
-        depth_only: bool = False,
+        self, rgb: Rgb, head: str = AUTO, *, route: bool = True, depth_only: bool = False
     ) -> DepthResult:
         """Predict the depth of one image; see DepthPredictor.
 
@@ -133,23 +129,18 @@ class TorchPredictor(SingleImagePredictor):
         """
         check_rgb(rgb)
         check_head(head, self.heads)
-        route = route or head == AUTO
-
-        def predict() -> DepthResult:
-            replayed = self._replay([rgb], head, [route], depth_only)
-            return replayed[0] if replayed is not None else self._run(rgb, head, route, depth_only)
-
-        return self._computed(predict)
+        request = [rgb], [head], [route or head == AUTO], depth_only
+        return self._computed(lambda: self._replay(*request) or self._run(*request))[0]
 
     def predict_batch(
         self,
-        images: Sequence[NDArray[np.uint8]],
+        images: Sequence[Rgb],
         heads: Sequence[str],
         *,
         routes: Sequence[bool],
         depth_only: bool = False,
     ) -> list[DepthResult]:
-        """Predict several images, in one run where that is faster; see BatchPredictor.
+        """Predict several images, in one run where that is faster; see DepthPredictor.
 
         One run needs network inputs of one size.  CUDA graphs need images of one size and one
         head; others are replayed one by one, because launching a batch takes the host longer.
@@ -165,7 +156,7 @@ class TorchPredictor(SingleImagePredictor):
         return super().predict_batch(images, heads, routes=routes, depth_only=depth_only)
 
     def predict_network_resolution(
-        self, image: NDArray[np.uint8] | NDArray[np.float32], head: str = AUTO
+        self, image: Rgb | NDArray[np.float32], head: str = AUTO
     ) -> DepthResult:
         """Predict as the evaluation protocol: resized input, maps at network size, no clamping.
 
@@ -190,7 +181,7 @@ class TorchPredictor(SingleImagePredictor):
 
     def _run_together(
         self,
-        images: Sequence[NDArray[np.uint8]],
+        images: Sequence[Rgb],
         heads: Sequence[str],
         routes: Sequence[bool],
         depth_only: bool,
@@ -199,12 +190,11 @@ class TorchPredictor(SingleImagePredictor):
         if len(images) < 2 or self._forward.flip_augmentation or self._network.mode in _SINGLE:
             return None
         if self._captured is None:
-            return self._run_batch(images, heads, routes, depth_only)
+            sizes = {self.network_size(rgb.shape[0], rgb.shape[1]) for rgb in images}
+            return self._run(images, heads, routes, depth_only) if len(sizes) == 1 else None
         one_size = len({rgb.shape for rgb in images}) == 1
         one_head = len(set(heads)) == 1 and heads[0] != AUTO
-        if not (one_size and one_head):
-            return None
-        return self._replay(images, heads[0], routes, depth_only)
+        return self._replay(images, heads, routes, depth_only) if one_size and one_head else None
 
     def _computed(self, compute: Callable[[], Result]) -> Result:
         """Compute without gradients, with errors of the device translated."""
@@ -218,15 +208,15 @@ class TorchPredictor(SingleImagePredictor):
 
     def _replay(
         self,
-        images: Sequence[NDArray[np.uint8]],
-        head: str,
+        images: Sequence[Rgb],
+        heads: Sequence[str],
         routes: Sequence[bool],
         depth_only: bool,
     ) -> list[DepthResult] | None:
-        """Predict images of one size by replaying a CUDA graph; None if that is not possible."""
+        """Predict images of one size and head by replaying a CUDA graph; None if impossible."""
         if self._captured is None:
             return None
-        outputs = self._captured(images, head, depth_only=depth_only)
+        outputs = self._captured(images, heads[0], depth_only=depth_only)
         if outputs is None:
             return None
         self._check(all(outputs.finite))
@@ -237,27 +227,25 @@ class TorchPredictor(SingleImagePredictor):
             for row, route in enumerate(routes)
         ]  # fmt: skip
 
-    def _run_batch(
+    def _run(
         self,
-        images: Sequence[NDArray[np.uint8]],
+        images: Sequence[Rgb],
         heads: Sequence[str],
         routes: Sequence[bool],
         depth_only: bool,
-    ) -> list[DepthResult] | None:
-        """Predict images by running the network once; None if its inputs differ in size."""
+    ) -> list[DepthResult]:
+        """Predict images whose network inputs have one size by running the network once."""
         forward = self._forward
-        sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in images]
-        if len({forward.preprocessing.network_size(*size) for size in sizes}) > 1:
-            return None
         tensors, inputs = self._to_network(images)
         features = forward.encode(inputs)  # of (B, 3, h, w)
-        probabilities = forward.scene_probabilities(features)
+        routed = [route or head == AUTO for route, head in zip(routes, heads, strict=True)]
+        nothing: list[SceneProbabilities] = [{} for _ in images]
+        probabilities = forward.scene_probabilities(features) if any(routed) else nothing
         used = [
             head if head != AUTO else forward.likeliest_head(row)
             for head, row in zip(heads, probabilities, strict=True)
         ]
-        maps = self._maps_by_head(features, used, sizes, depth_only)
-        routed = [route or head == AUTO for route, head in zip(routes, heads, strict=True)]
+        maps = self._maps_by_head(features, used, tensors, depth_only)
         return [
             self._result(image, own[0], head, row if keep else {}, own.cpu().numpy())
             for image, own, head, row, keep in zip(
@@ -265,20 +253,7 @@ class TorchPredictor(SingleImagePredictor):
             )
         ]
 
-    def _run(
-        self, rgb: NDArray[np.uint8], head: str, route: bool, depth_only: bool
-    ) -> DepthResult:
-        """Predict by running the network."""
-        forward = self._forward
-        (image,), inputs = self._to_network([rgb])
-        features = forward.encode(inputs)
-        probabilities = forward.scene_probabilities(features)[0] if route else {}
-        used = head if head != AUTO else forward.likeliest_head(probabilities)
-        wanted = self._maps(features, used, depth_only=depth_only)
-        maps = forward.to_image_size(image, wanted, used)[0]
-        return self._result(image, maps[0], used, probabilities, maps.cpu().numpy())
-
-    def _to_network(self, images: Sequence[NDArray[np.uint8]]) -> tuple[list[Tensor], Tensor]:
+    def _to_network(self, images: Sequence[Rgb]) -> tuple[list[Tensor], Tensor]:
         """Return the images (1, 3, H, W) and the network inputs (B, 3, h, w) on the device."""
         start_s = time.perf_counter()
         tensors = [to_tensor(rgb, self._device) for rgb in images]
@@ -305,15 +280,16 @@ class TorchPredictor(SingleImagePredictor):
             )
 
     def _maps_by_head(
-        self, features: Any, heads: list[str], sizes: list[Size], depth_only: bool
+        self, features: Any, heads: list[str], images: list[Tensor], depth_only: bool
     ) -> list[Tensor]:
-        """Return the maps (n, H, W) of each image of a batch, by its head and at its size."""
+        """Return the maps (n, H, W) of each image (1, 3, H, W) of a batch, by its head."""
         found: dict[int, Tensor] = {}
         for head in set(heads):
             rows = [row for row, name in enumerate(heads) if name == head]
-            decoded = self._maps(of_images(features, rows), head, depth_only=depth_only)
+            of_head = features if len(rows) == len(heads) else of_images(features, rows)
+            decoded = self._maps(of_head, head, depth_only=depth_only)
             for row, own in zip(rows, decoded, strict=True):
-                found[row] = self._forward.preprocessing.to_image_size(own[None], *sizes[row])[0]
+                found[row] = self._forward.to_image_size(images[row], own[None], head)[0]
         return [found[row] for row in range(len(heads))]
 
     def _result(
@@ -332,9 +308,9 @@ class TorchPredictor(SingleImagePredictor):
         PARITY: the original does not clamp the undershoot of bicubic interpolation; here depth is
         always positive (test_predictor.py).
         """
-        clouds, on_device = self._clouds, None
+        clouds, pack_cloud = self._clouds, None
         if clouds is not None:
-            on_device = clouds.keep(image, depth_m, min_depth_m=MIN_DEPTH_M)
+            pack_cloud = clouds.keep(image, depth_m, min_depth_m=MIN_DEPTH_M)
         for values, least in zip(maps, (MIN_DEPTH_M, 0.0, 0.0), strict=False):
             raise_to(values, least)
         unknown = np.broadcast_to(np.float32(math.nan), maps.shape[1:])
@@ -345,5 +321,5 @@ class TorchPredictor(SingleImagePredictor):
             relative_depth=relative_depth,
             head=head,
             router_probabilities=probabilities,
-            on_device=on_device,
+            pack_cloud=pack_cloud,
         )

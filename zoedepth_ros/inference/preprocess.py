@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -15,22 +15,6 @@ Size = tuple[int, int]
 """(height, width) [px]."""
 
 PREPROCESSINGS = ('metric', 'official')
-
-
-class Preprocessing(Protocol):
-    """Convert between images of any size and network inputs."""
-
-    def network_size(self, height: int, width: int) -> Size:
-        """Return the size of the network input for an image of this size."""
-        ...
-
-    def to_network(self, image: Tensor) -> Tensor:
-        """Return the network input (B, 3, h, w) for images (B, 3, H, W) with values 0 to 1."""
-        ...
-
-    def to_image_size(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Resize maps (B, C, h, w) of the network to the size of the image: (B, C, H, W)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +35,11 @@ class MetricPreprocessing:
         return self.image_size
 
     def to_network(self, image: Tensor) -> Tensor:
-        """Resize (B, 3, H, W) to the network's size and normalise."""
+        """Resize images (B, 3, H, W) with values 0 to 1 to the network's size and normalise."""
         return normalise(_resize(image, self.image_size, self.antialias))
 
     def to_image_size(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Resize (B, n, h, w) to (B, n, height, width) as the image, the other way."""
+        """Resize maps (B, n, h, w) of the network to (B, n, height, width) as the image."""
         return _resize(maps, (height, width), self.antialias)
 
 
@@ -80,13 +64,13 @@ class OfficialPreprocessing:
         return fit(padded, self.image_size, self.size_multiple)
 
     def to_network(self, image: Tensor) -> Tensor:
-        """Pad, resize and normalise."""
+        """Pad, resize and normalise images (B, 3, H, W) with values 0 to 1."""
         rows, columns = padding(image.shape[-2], image.shape[-1])
         padded = F.pad(image, (columns, columns, rows, rows), mode='reflect')
         return normalise(_resize(padded, self.network_size(*image.shape[-2:])))
 
     def to_image_size(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Resize to the padded image and remove the padding.
+        """Resize maps (B, n, h, w) to the padded image and remove the padding.
 
         PARITY: bicubic interpolation may overshoot, even below zero, as in the original
         (test_predictor.py compares the positive values).
@@ -96,6 +80,9 @@ class OfficialPreprocessing:
         if maps.shape[-2:] != padded:
             maps = F.interpolate(maps, padded, mode='bicubic', align_corners=False)
         return maps[:, :, rows : rows + height, columns : columns + width]
+
+
+Preprocessing: TypeAlias = MetricPreprocessing | OfficialPreprocessing
 
 
 def make_preprocessing(

@@ -16,6 +16,9 @@ from zoedepth_ros.inference.uncertainty import UncertaintyMaps
 
 AUTO = 'auto'
 
+Rgb = NDArray[np.uint8]
+"""An image, (H, W, 3)."""
+
 MIN_DEPTH_M = 1e-3
 """The smallest depth in training and evaluation [m]."""
 
@@ -84,16 +87,12 @@ class CloudRequest:
     """(h, w) mask of further points to remove; None for none."""
 
 
-class DeviceDepth(Protocol):
-    """An image and its depth in the memory of the device that computed it."""
+PackCloud = Callable[[CloudRequest], NDArray[np.float32] | None]
+"""Return x, y, z [m] and the bits 0x00RRGGBB of points: (h, w, 4), or finite ones (n, 4).
 
-    def pack_cloud(self, request: CloudRequest) -> NDArray[np.float32] | None:
-        """Return x, y, z [m] and the bits 0x00RRGGBB of points: (h, w, 4), or finite ones (n, 4).
-
-        The same numbers as `geometry.filters` and `geometry.points` give on the CPU.  None when
-        the device cannot.  Raises ContextLost.
-        """
-        ...
+The same numbers as `geometry.filters` and `geometry.points` give on the CPU.  None when the device
+cannot.  Raises ContextLost.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +116,8 @@ class DepthResult:
     router_probabilities: dict[str, float]
     """Head -> probability; {} if the router was not run or there is none."""
 
-    on_device: DeviceDepth | None = field(default=None, repr=False)
-    """The same depth on the device, for packing clouds; None on the CPU."""
+    pack_cloud: PackCloud | None = field(default=None, repr=False)
+    """Packs a cloud of the same depth on the device that computed it; None on the CPU."""
 
     largest_m: float = 0.0
     """Largest depth that the network measures [m]; 0.0 for that of ZoeDepth's head."""
@@ -193,8 +192,43 @@ def convention_of(predictor: object) -> Convention:
     return found
 
 
-class DepthPredictor(Protocol):
-    """Predict depth from images; the interface that the command line uses."""
+class SingleImagePredictor(Protocol):
+    """Predict batches one image after the other."""
+
+    @abstractmethod
+    def __call__(
+        self, rgb: Rgb, head: str = AUTO, *, route: bool = True, depth_only: bool = False
+    ) -> DepthResult:
+        """Predict the depth of one image.
+
+        rgb: uint8 (H, W, 3).  head: a head, or 'auto' to let the router choose.  route: whether to
+        run the router if a head is given.  depth_only: the caller uses neither uncertainty nor
+        relative depth, so they may be NaN.  Raises ValueError for an invalid image or head,
+        InferenceError if the prediction fails.
+        """
+
+    def predict_batch(
+        self,
+        images: Sequence[Rgb],
+        heads: Sequence[str],
+        *,
+        routes: Sequence[bool],
+        depth_only: bool = False,
+    ) -> list[DepthResult]:
+        """Predict the depth of images with the results of single calls.
+
+        images: (H, W, 3) uint8 each, may differ in size; equal network sizes share one run.
+        heads, routes: arguments of each call; depth_only: of all.  An error of one image is raised
+        for all.
+        """
+        requests = zip(images, heads, routes, strict=True)
+        return [
+            self(rgb, head, route=route, depth_only=depth_only) for rgb, head, route in requests
+        ]
+
+
+class DepthPredictor(SingleImagePredictor, Protocol):
+    """Predict depth from images."""
 
     model_name: str
     """Name of the preset, such as 'ZoeD_M12_NK'."""
@@ -249,61 +283,6 @@ class DepthPredictor(Protocol):
     def warm_up(self, height: int, width: int) -> None:
         """Run once on an empty image of this size, so that the first prediction is fast."""
         ...
-
-    def __call__(
-        self,
-        rgb: NDArray[np.uint8],
-        head: str = AUTO,
-        *,
-        route: bool = True,
-        depth_only: bool = False,
-    ) -> DepthResult:
-        """Predict the depth of one image.
-
-        rgb: uint8 (H, W, 3).  head: a head, or 'auto' to let the router choose.  route: whether to
-        run the router if a head is given.  depth_only: the caller uses neither uncertainty nor
-        relative depth, so they may be NaN.  Raises ValueError for an invalid image or head,
-        InferenceError if the prediction fails.
-        """
-        ...
-
-
-class SingleImagePredictor(Protocol):
-    """Predict batches one image after the other."""
-
-    @abstractmethod
-    def __call__(
-        self,
-        rgb: NDArray[np.uint8],
-        head: str = AUTO,
-        *,
-        route: bool = True,
-        depth_only: bool = False,
-    ) -> DepthResult:
-        """As in DepthPredictor."""
-
-    def predict_batch(
-        self,
-        images: Sequence[NDArray[np.uint8]],
-        heads: Sequence[str],
-        *,
-        routes: Sequence[bool],
-        depth_only: bool = False,
-    ) -> list[DepthResult]:
-        """Predict the depth of images with the results of single calls.
-
-        images: (H, W, 3) uint8 each, may differ in size; equal network sizes share one run.
-        heads, routes: arguments of each call; depth_only: of all.  An error of one image is raised
-        for all.
-        """
-        requests = zip(images, heads, routes, strict=True)
-        return [
-            self(rgb, head, route=route, depth_only=depth_only) for rgb, head, route in requests
-        ]
-
-
-class BatchPredictor(DepthPredictor, SingleImagePredictor, Protocol):
-    """Predict depth from several images at once; the interface that the ROS node uses."""
 
 
 def check_rgb(rgb: object, *, float_too: bool = False) -> None:

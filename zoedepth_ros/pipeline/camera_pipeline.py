@@ -192,7 +192,7 @@ class CameraPipeline(Resumable):
         if shape is not None:
             by_place = shape.factors(result.depth_m)
             measured_m = measured_m * by_place
-            result = replace(result, on_device=None)  # which has no shape
+            result = replace(result, pack_cloud=None)  # which has no shape
         depth_m = measured_m
         if outputs.UNCERTAINTY in due.depth or at.filter_max_uncertainty_m > 0.0:
             std_m = self._std_m(result, factor, by_place)

@@ -157,7 +157,7 @@ class Clouds(Resumable):
 
         They are those of `_for_points`, without those of `_dropped`, and `_cloud`.
         """
-        if context.result.on_device is None or context.std_m is not None:
+        if context.result.pack_cloud is None or context.std_m is not None:
             return None
         at = context.request.settings
         step = at.cloud_decimation
@@ -175,7 +175,7 @@ class Clouds(Resumable):
             unknown=np.isnan(context.depth_m) if at.filter_max_uncertainty_m > 0.0 else None,
             suppressed=self._dropped(outputs.POINTS, (step, step)),
         )
-        packed = context.result.on_device.pack_cloud(request)
+        packed = context.result.pack_cloud(request)
         if packed is None or packed.ndim == 2:
             return packed
         points = self._buffers.array(outputs.POINTS, packed.shape, np.float32)

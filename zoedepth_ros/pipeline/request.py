@@ -11,14 +11,7 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.canonical import OFF, SCALE, WARP, focal_factor
 from zoedepth_ros.geometry.ground import GroundFit
-from zoedepth_ros.inference.result import (
-    AUTO,
-    BatchPredictor,
-    DepthPredictor,
-    DepthResult,
-    convention_of,
-    metric,
-)
+from zoedepth_ros.inference.result import AUTO, DepthPredictor, DepthResult, convention_of, metric
 from zoedepth_ros.pipeline.outputs import (
     CAMERA_INFO,
     CLOUD_OUTPUTS,
@@ -249,7 +242,7 @@ class Request:
             uncertainty_m=warp.values(result.uncertainty_m),
             relative_depth=warp.values(result.relative_depth),
             sky=None if sky is None else warp.values(sky.astype(np.float32)) >= 0.5,
-            on_device=None,  # which is in the pixels of the other image
+            pack_cloud=None,  # which is in the pixels of the other image
         )
 
     def focal_factor(self, head: str) -> float:
@@ -272,7 +265,7 @@ class FrameContext:
     """The image, and what was decided for it."""
 
     result: DepthResult
-    """Its depth in metres along z, before the factor; `on_device` too."""
+    """Its depth in metres along z, before the factor; `pack_cloud` too."""
 
     camera: Camera
     """The camera of the image."""
@@ -373,7 +366,7 @@ def predict(predictor: DepthPredictor, request: Request) -> DepthResult:
     return predictor(request.image(head), head, route=request.route, depth_only=request.depth_only)
 
 
-def predict_batch(predictor: BatchPredictor, requests: Sequence[Request]) -> list[DepthResult]:
+def predict_batch(predictor: DepthPredictor, requests: Sequence[Request]) -> list[DepthResult]:
     """Predict what requests of several cameras ask for, together; see `predict`."""
     if len(requests) == 1:
         return [predict(predictor, requests[0])]

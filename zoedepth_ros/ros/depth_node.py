@@ -12,7 +12,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from zoedepth_ros.errors import EXIT_CONTEXT_LOST, describe
 from zoedepth_ros.inference.fallback import FallbackPredictor, PredictorSettings
-from zoedepth_ros.inference.result import BatchPredictor
+from zoedepth_ros.inference.result import DepthPredictor
 from zoedepth_ros.ros.bond import Bond
 from zoedepth_ros.ros.camera_stream import CameraStream, shared_transforms
 from zoedepth_ros.ros.health.status import StatusReporter
@@ -50,7 +50,7 @@ class DepthNode(LifecycleNode):
     """
 
     def __init__(
-        self, make_predictor: Callable[[PredictorSettings], BatchPredictor], **node_options: Any
+        self, make_predictor: Callable[[PredictorSettings], DepthPredictor], **node_options: Any
     ) -> None:
         """make_predictor: called in configure.  Raises ValueError for a wrong parameter."""
         # A camera's own parameters are declared when they are set; others are refused.

@@ -10,13 +10,13 @@ from typing import NoReturn
 
 from zoedepth_ros.environment import thread_environment
 from zoedepth_ros.inference.fallback import PredictorSettings
-from zoedepth_ros.inference.result import AUTO, BatchPredictor
+from zoedepth_ros.inference.result import AUTO, DepthPredictor
 from zoedepth_ros.inference.runtimes.exported import TORCH, backend_of, open_exported
 from zoedepth_ros.ros.depth_node import DepthNode, StartError
 from zoedepth_ros.ros.spin import end, run_node
 
 
-def make_predictor(settings: PredictorSettings) -> BatchPredictor:
+def make_predictor(settings: PredictorSettings) -> DepthPredictor:
     """Build the real predictor; torch is imported here, so that `--help` and errors are fast."""
     os.environ.update(thread_environment(os.environ))  # for a start without a launch file
     backend = backend_of(settings.weights, settings.backend)
@@ -38,7 +38,7 @@ def make_predictor(settings: PredictorSettings) -> BatchPredictor:
     )
 
 
-def _exported_predictor(settings: PredictorSettings) -> BatchPredictor:
+def _exported_predictor(settings: PredictorSettings) -> DepthPredictor:
     """Open an exported file, without torch; ValueError for options that it does not support."""
     for name, plain in (
         ('flip_augmentation', False),
@@ -70,7 +70,7 @@ def main(args: list[str] | None = None) -> NoReturn:
 
 
 def run(
-    predictor_factory: Callable[[PredictorSettings], BatchPredictor],
+    predictor_factory: Callable[[PredictorSettings], DepthPredictor],
     args: list[str] | None = None,
 ) -> int:
     """Spin the node with some predictor, and return the exit code for `end`."""

@@ -42,7 +42,7 @@ def read(folder: Path, size: Size) -> tuple[NDArray[np.uint8], NDArray[np.float3
 
 
 class KnownDepth(SingleImagePredictor):
-    """Return the depth of the rendered image of a size; implements BatchPredictor."""
+    """Return the depth of the rendered image of a size; implements DepthPredictor."""
 
     model_name = 'rendered'
     heads: tuple[str, ...] = ('indoor', 'outdoor')

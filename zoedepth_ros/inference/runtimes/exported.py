@@ -20,6 +20,7 @@ from zoedepth_ros.inference.result import (
     MIN_DEPTH_M,
     DepthResult,
     InferenceError,
+    Rgb,
     SingleImagePredictor,
     check_head,
     check_rgb,
@@ -86,14 +87,13 @@ def open_exported(
         predictor, model = ForeignPredictor(session, contract, origin), ''
         own_size = (contract.input.height, contract.input.width)
     predictor.uncertainty_maps = read_maps(file, session.metadata)
-    size = (network_height or own_size[0], network_width or own_size[1])
-    wrong = {
-        'model': (model, predictor.model_name, model in ('', predictor.model_name)),
-        'precision': (precision, session.precision, precision in (AUTO, session.precision)),
-        'network size': (size, own_size, size == own_size),
-    }
-    for name, (configured, found, fits) in wrong.items():
-        if not fits:
+    properties = (
+        ('model', model or predictor.model_name, predictor.model_name),
+        ('precision', session.precision if precision == AUTO else precision, session.precision),
+        ('network size', (network_height or own_size[0], network_width or own_size[1]), own_size),
+    )
+    for name, configured, found in properties:
+        if configured != found:
             raise ValueError(
                 f'{file} has the {name} {found}, expected the configured {configured}'
             )
@@ -130,7 +130,7 @@ def _opened(path: str, backend: str, device: str, precision: str) -> tuple[Path,
 
 
 class ExportedPredictor(SingleImagePredictor):
-    """Run an exported file, of batch size 1, on images; implements BatchPredictor.
+    """Run an exported file, of batch size 1, on images; implements DepthPredictor.
 
     Images are resized to the file's size, ignoring the aspect ratio, as preprocessing 'metric'.
     """
@@ -201,12 +201,7 @@ class ExportedPredictor(SingleImagePredictor):
             self._maps(outputs, head)
 
     def __call__(
-        self,
-        rgb: NDArray[np.uint8],
-        head: str = AUTO,
-        *,
-        route: bool = True,
-        depth_only: bool = False,
+        self, rgb: Rgb, head: str = AUTO, *, route: bool = True, depth_only: bool = False
     ) -> DepthResult:
         """Predict the depth of one image; see DepthPredictor."""
         check_rgb(rgb)
@@ -254,9 +249,7 @@ class ExportedPredictor(SingleImagePredictor):
         return dict(zip(self.heads, map(float, shares / shares.sum()), strict=True))
 
 
-def to_network(
-    rgb: NDArray[np.uint8], size: tuple[int, int], antialias: bool = False
-) -> NDArray[np.float32]:
+def to_network(rgb: Rgb, size: tuple[int, int], antialias: bool = False) -> NDArray[np.float32]:
     """Resize and normalise an image (H, W, 3): (1, 3, h, w)."""
     planes = resize(np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32), size, antialias)
     return (planes * np.float32(2 / 255) - np.float32(1))[None]

@@ -19,6 +19,7 @@ from zoedepth_ros.inference.result import (
     Convention,
     DepthResult,
     NotFinite,
+    Rgb,
     SingleImagePredictor,
     check_head,
     check_rgb,
@@ -49,7 +50,7 @@ class Placement(NamedTuple):
 
 
 class ForeignPredictor(SingleImagePredictor):
-    """Run a network of others on images; implements BatchPredictor.
+    """Run a network of others on images; implements DepthPredictor.
 
     It has one head and no router.
     """
@@ -115,16 +116,13 @@ class ForeignPredictor(SingleImagePredictor):
             room = self.to_network(check_image('room').rgb)
             check_reference(self._session.run(room), expected, self._origin, self.precision)
 
-    def metric_depth(self, rgb: NDArray[np.uint8], focal_px: float) -> DepthResult:
+    def metric_depth(self, rgb: Rgb, focal_px: float) -> DepthResult:
         """Predict in metres along z for a pinhole camera with a centred principal point."""
-        height, width = rgb.shape[:2]
-        center = 0.5 * (width - 1), 0.5 * (height - 1)
-        camera = Intrinsics(focal_px, focal_px, *center, width, height)
         return metric(
             self(rgb),
             fx_px=focal_px,
             fy_px=focal_px,
-            cosines=lambda: ray_cosines(rays(CameraModel(camera))),
+            cosines=lambda: cosines(focal_px, rgb.shape[0], rgb.shape[1]),
         )
 
     def warm_up(self, height: int, width: int) -> None:
@@ -132,12 +130,7 @@ class ForeignPredictor(SingleImagePredictor):
         self._session.run(self.to_network(np.full((height, width, 3), 128, np.uint8)))
 
     def __call__(
-        self,
-        rgb: NDArray[np.uint8],
-        head: str = AUTO,
-        *,
-        route: bool = True,
-        depth_only: bool = False,
+        self, rgb: Rgb, head: str = AUTO, *, route: bool = True, depth_only: bool = False
     ) -> DepthResult:
         """Predict the depth of one image; see DepthPredictor.
 
@@ -168,7 +161,7 @@ class ForeignPredictor(SingleImagePredictor):
             per_focal_px=self._per_focal_px(rgb.shape[0], rgb.shape[1]),
         )
 
-    def to_network(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def to_network(self, rgb: Rgb) -> NDArray[np.float32]:
         """Return the input for an image (H, W, 3): resized, padded and normalised."""
         at, layout = self._placement(rgb.shape[0], rgb.shape[1]), self.contract.input.layout
         smaller = at.rows <= rgb.shape[0] and at.columns <= rgb.shape[1]
@@ -182,7 +175,7 @@ class ForeignPredictor(SingleImagePredictor):
         inside += self._offset
         return image if layout != NCHW else np.ascontiguousarray(image.transpose(0, 3, 1, 2))
 
-    def outputs(self, rgb: NDArray[np.uint8]) -> dict[str, Map]:
+    def outputs(self, rgb: Rgb) -> dict[str, Map]:
         """Return the outputs that the contract names as they are, without the padding."""
         at = self._placement(rgb.shape[0], rgb.shape[1])
         return self._maps(self._session.run(self.to_network(rgb)), at)
@@ -252,6 +245,12 @@ class ForeignPredictor(SingleImagePredictor):
         top, left = round(scale_y * at.top), round(scale_x * at.left)
         bottom, right = top + round(scale_y * at.rows), left + round(scale_x * at.columns)
         return flat[top:bottom, left:right]
+
+
+def cosines(focal_px: float, height: int, width: int) -> Map:
+    """Return z of the unit vector of each ray, (H, W), for a centred principal point."""
+    center = 0.5 * (width - 1), 0.5 * (height - 1)
+    return ray_cosines(rays(CameraModel(Intrinsics(focal_px, focal_px, *center, width, height))))
 
 
 def _resized(values: Map, size: tuple[int, ...]) -> Map:

@@ -223,10 +223,10 @@ def _convert(model: ZoeDepth, size: tuple[int, int], path: Path, source: str) ->
         converted = library.convert_model(
             traced, example_input=(graph.example(),), input=[1, 3, *size]
         )
-        outputs = graph(torch.from_numpy(to_network(check_image('room').rgb, size)))
     for port, name in zip(converted.outputs, graph.output_names, strict=True):
         port.get_tensor().set_names({name})
-    maps = {n: x.numpy() for n, x in zip(graph.output_names, outputs, strict=True) if x.ndim == 4}
+    outputs = graph.run(to_network(check_image('room').rgb, size))
+    maps = {name: values for name, values in outputs.items() if values.ndim == 4}
     about = {'head': ','.join(graph.heads), _SOURCE: source, **reference(maps)}
     for key, value in about.items():
         converted.set_rt_info(value, [_ABOUT, key])
