@@ -23,7 +23,7 @@ from zoedepth_ros.inference.devices import (
 )
 from zoedepth_ros.inference.result import ContextLost, DeviceLost
 from zoedepth_ros.inference.runtimes import cuda_graphs
-from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs, GraphRunner
+from zoedepth_ros.inference.runtimes.cuda_graphs import CudaGraphs
 from zoedepth_ros.inference.runtimes.optimize import optimize
 from zoedepth_ros.inference.runtimes.pause import Pause
 
@@ -249,16 +249,10 @@ def test_images_of_two_network_sizes_in_turn_never_use_constants_of_the_other():
 def test_the_captures_used_last_are_kept(monkeypatch):
     monkeypatch.setattr(cuda_graphs, 'MAX_CAPTURES', 2)
     graphs = FakeGraphs()
-    runner = GraphRunner(graphs, CPU)
-
-    def run(height):
-        return runner([np.ones((height, 2, 3), np.uint8)], 'indoor', lambda x: x.float().flatten())
-
-    for height in (1, 2, 1, 3, 1):
-        assert len(run(height)) == 6 * height
-    assert graphs.captured == 3
-    run(2)
-    assert graphs.captured == 4
+    captured = predictor(graphs)
+    for height, number in ((1, 1), (2, 2), (1, 2), (3, 3), (1, 3), (2, 4)):
+        captured(images(1, height, 2)[0], 'indoor')
+        assert graphs.captured == number
 
 
 def test_images_of_one_size_and_head_are_replayed_together_others_one_by_one():
@@ -351,7 +345,7 @@ def test_too_little_memory_for_a_capture_frees_the_others_first():
     graphs.capture = full_once
     captured(images(1, 70, 40)[0], 'indoor')
     assert captured.optimization_note == ''
-    assert len(captured._captured._runner._captures) == 1
+    assert len(captured._captured._captures) == 1
 
 
 # Several cameras on a compiled network

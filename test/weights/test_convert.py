@@ -204,17 +204,32 @@ def test_constants_without_effect_may_be_absent(architecture: str) -> None:
     )
 
 
-@pytest.mark.parametrize('architecture', ARCHITECTURES)
-def test_the_variant_of_an_official_file_is_told_from_its_names(architecture: str) -> None:
-    variant = detect_variant(official_shapes(preset(f'ZoeD_M12_{architecture}')))
-    assert (variant.format, variant.architecture) == ('official', architecture)
-    assert (variant.embed_dim, variant.depth) == (1024, 24)
+HUGGING_FACE = {
+    'backbone.embeddings.cls_token': (1, 1, 1024),
+    'backbone.encoder.layer.0.layernorm_before.weight': (1024,),
+    'backbone.encoder.layer.1.layernorm_before.weight': (1024,),
+}
+LAST = 'metric_head.attractors.3.conv2.weight'
+CLASSIFIER = 'metric_head.mlp_classifier.linear1.weight'
 
 
-def test_the_variant_of_a_midas_file_is_relative() -> None:
-    variant = detect_variant(midas_shapes(preset('ZoeD_B12_N')))
-    assert (variant.format, variant.architecture) == ('midas', 'relative')
-    assert (variant.embed_dim, variant.depth) == (768, 12)
+@pytest.mark.parametrize(
+    ('shapes', 'expected'),
+    [
+        *(
+            (lambda a=a: official_shapes(preset(f'ZoeD_M12_{a}')), ('official', a, 1024, 24))
+            for a in ARCHITECTURES
+        ),
+        *((lambda a=a: our_shapes(tiny_config(a)), ('own', a, 32, 5)) for a in ARCHITECTURES),
+        (lambda: midas_shapes(preset('ZoeD_B12_N')), ('midas', 'relative', 768, 12)),
+        (lambda: {**HUGGING_FACE, LAST: (1, 128, 1, 1)}, ('hugging_face', 'N', 1024, 2)),
+        (lambda: {**HUGGING_FACE, LAST: (2, 128, 1, 1)}, ('hugging_face', 'K', 1024, 2)),
+        (lambda: {**HUGGING_FACE, CLASSIFIER: (128, 128)}, ('hugging_face', 'NK', 1024, 2)),
+    ],
+)
+def test_the_variant_of_a_file_is_told_from_names_and_shapes(shapes, expected) -> None:
+    found = detect_variant(shapes())
+    assert (found.format, found.architecture, found.embed_dim, found.depth) == expected
 
 
 def test_the_variant_of_a_swin_is_told_from_names_and_masks() -> None:
@@ -235,40 +250,15 @@ def test_the_variant_of_a_swin_is_told_from_names_and_masks() -> None:
 
 
 @pytest.mark.parametrize(
-    ('extra', 'architecture'),
+    ('shapes', 'message'),
     [
-        ({'metric_head.attractors.3.conv2.weight': (1, 128, 1, 1)}, 'N'),
-        ({'metric_head.attractors.3.conv2.weight': (2, 128, 1, 1)}, 'K'),
-        ({'metric_head.mlp_classifier.linear1.weight': (128, 128)}, 'NK'),
+        (
+            {'fc.bias': (1000,), 'layer1.conv.weight': (3, 3)},
+            r'no tensors of a backbone of this package; its first tensors are fc\.bias, layer1',
+        ),
+        ({}, '^the file has no tensors$'),
     ],
 )
-def test_the_variant_of_a_hugging_face_file_is_told_from_its_names(
-    extra: dict[str, tuple[int, ...]], architecture: str
-) -> None:
-    backbone = {
-        'backbone.embeddings.cls_token': (1, 1, 1024),
-        'backbone.encoder.layer.0.layernorm_before.weight': (1024,),
-        'backbone.encoder.layer.1.layernorm_before.weight': (1024,),
-    }
-    variant = detect_variant(backbone | extra)
-    assert (variant.format, variant.architecture) == ('hugging_face', architecture)
-    assert variant.depth == 2
-
-
-@pytest.mark.parametrize('architecture', ARCHITECTURES)
-def test_the_variant_of_our_own_tensors_is_told_from_their_names(architecture: str) -> None:
-    variant = detect_variant(our_shapes(tiny_config(architecture)))
-    assert (variant.format, variant.architecture) == ('own', architecture)
-
-
-def test_tensors_of_something_else_are_named() -> None:
-    with pytest.raises(
-        WeightsError,
-        match=r'no tensors of a backbone of this package; its first tensors are fc\.bias, layer1',
-    ):
-        detect_variant({'fc.bias': (1000,), 'layer1.conv.weight': (3, 3)})
-
-
-def test_a_file_without_tensors_is_refused_as_such() -> None:
-    with pytest.raises(WeightsError, match='^the file has no tensors$'):
-        detect_variant({})
+def test_tensors_of_something_else_are_named(shapes, message) -> None:
+    with pytest.raises(WeightsError, match=message):
+        detect_variant(shapes)

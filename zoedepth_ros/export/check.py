@@ -19,7 +19,7 @@ from zoedepth_ros.inference.runtimes.agreement import (
     agreement,
     limits_text,
 )
-from zoedepth_ros.inference.runtimes.exported import to_network
+from zoedepth_ros.inference.runtimes.exported import softmax, to_network
 from zoedepth_ros.inference.runtimes.onnx_runtime import open_session
 from zoedepth_ros.inference.runtimes.session import Maps, Session
 from zoedepth_ros.model.fixed_graph import FixedGraph
@@ -118,7 +118,7 @@ def compare(
             deviations[name] = np.maximum(deviations.get(name, new), new)  # NaN stays
             if theirs.size > MOST_LOGITS:
                 agreements[image][name] = agreement(found[name], theirs)
-            elif not np.abs(_shares(found[name]) - _shares(theirs)).max() <= MAX_MEAN_DIFFERENCE:
+            elif not np.abs(softmax(found[name]) - softmax(theirs)).max() <= MAX_MEAN_DIFFERENCE:
                 wrong.append(f'{name} of {image}: {found[name]}, expected {theirs}')
     wrong += [
         f'{name} of {image}: {each}'
@@ -137,12 +137,6 @@ def compare(
         raise DeviationError(f'{runs[0]} deviates from {runs[1]} {"; ".join(problems)}')
     largest = {name: float(x) for name, (x, _) in deviations.items()}
     return CheckReport(largest, len(images), agreements)
-
-
-def _shares(logits: NDArray) -> NDArray[np.float64]:
-    """Return the probabilities of logits."""
-    powers = np.exp(logits.astype(np.float64) - logits.max())
-    return powers / powers.sum()
 
 
 def deviation(name: str, found: NDArray, expected: NDArray) -> NDArray[np.float64]:

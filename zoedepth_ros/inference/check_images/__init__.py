@@ -47,15 +47,11 @@ def check_image(name: str) -> CheckImage:
     )
 
 
-def noise() -> NDArray[np.uint8]:
-    """Return an image (480, 640, 3) of noise, always the same."""
-    return np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
-
-
 def export_images() -> dict[str, NDArray[np.uint8]]:
-    """Return room, street and noise by name, (480, 640, 3) each."""
+    """Return room, street and noise by name, (480, 640, 3) each, always the same."""
     images = {name: check_image(name).rgb for name in _FOCAL_PX}
-    return {**images, 'noise': noise()}
+    noise = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    return {**images, 'noise': noise}
 
 
 def _bytes(name: str) -> NDArray[np.uint8]:

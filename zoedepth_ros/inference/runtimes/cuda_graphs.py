@@ -11,6 +11,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -112,84 +113,6 @@ class _Capture:
     """The output in pinned memory."""
 
 
-class GraphRunner:
-    """Run a computation on images by replaying captures of it.
-
-    The captures used last are kept, at most MAX_CAPTURES.  Calls may come from different threads.
-    """
-
-    def __init__(self, graphs: CudaGraphs, device: torch.device) -> None:
-        self._graphs, self._device = graphs, device
-        self._captures: OrderedDict[Key, _Capture] = OrderedDict()
-        self._last: _Capture | None = None
-
-    def has(self, key: Key) -> bool:
-        """Tell whether this computation is captured."""
-        return key in self._captures
-
-    def __call__(
-        self,
-        images: Sequence[NDArray[np.uint8]],
-        head: str,
-        compute: Compute,
-        length: int | None = None,
-    ) -> NDArray[np.float32]:
-        """Return compute(images) for a head; the next call overwrites the array.
-
-        images: all of one size.  compute: from (B, H, W, 3) uint8 on the device to a flat float32
-        tensor; called only for a new capture, so it must depend on the head alone.  length: how
-        many of the first numbers to copy to the host and return; None for all.  Raises
-        CaptureError.
-        """
-        key = (len(images), *images[0].shape), head
-        capture = self._captures.get(key) or self._new(key, compute)
-        self._captures[key] = capture
-        self._captures.move_to_end(key)
-        while len(self._captures) > MAX_CAPTURES:
-            self._captures.popitem(last=False)
-        for row, rgb in zip(capture.host_images.numpy(), images, strict=True):
-            row[:] = rgb
-        capture.images.copy_(capture.host_images, non_blocking=True)
-        capture.replay()
-        self._last = capture
-        copied = capture.host_output[:length]
-        copied.copy_(capture.output[:length], non_blocking=True)
-        self._graphs.finish()
-        result: NDArray[np.float32] = copied.numpy()
-        return result
-
-    def last(self) -> tuple[Tensor, Tensor]:
-        """Return the last images (B, H, W, 3) uint8 and their output on the device.
-
-        The next call overwrites both.
-        """
-        assert self._last is not None, 'no CUDA graph was replayed yet'
-        return self._last.images, self._last.output
-
-    def clear(self) -> None:
-        """Free all captures."""
-        self._captures.clear()
-        self._last = None
-
-    def _new(self, key: Key, compute: Compute) -> _Capture:
-        try:
-            return self._capture(key[0], compute)
-        except Exception as error:
-            if is_cudnn_attention_error(error):
-                raise
-            is_batch = key[0][0] > 1  # which can run one by one
-            if is_batch or not self._captures or kind_of(error) is not OutOfMemory:
-                raise CaptureError(short_reason(error)) from error
-        self.clear()  # their memory may suffice
-        return self._new(key, compute)
-
-    def _capture(self, shape: tuple[int, ...], compute: Compute) -> _Capture:
-        images = torch.full(shape, 128, dtype=torch.uint8, device=self._device)
-        replay, output = self._graphs.capture(compute, images)
-        pinned = self._graphs.pinned
-        return _Capture(images, replay, output, pinned(images), pinned(output))
-
-
 class CapturedOutputs(NamedTuple):
     """Outputs of one run for some images."""
 
@@ -209,12 +132,14 @@ class CapturedOutputs(NamedTuple):
 class CapturedForward:
     """Replay the forward pass, captured for each head, image size and number of images.
 
-    After a failed capture the forward pass runs uncaptured for a while; then it is tried again.
+    The captures used last are kept, at most MAX_CAPTURES.  After a failed capture the forward pass
+    runs uncaptured for a while; then it is tried again.  Calls may come from different threads.
     """
 
     def __init__(self, forward: ForwardPass, graphs: CudaGraphs, device: torch.device) -> None:
-        self._forward = forward
-        self._runner = GraphRunner(graphs, device)
+        self._forward, self._graphs, self._device = forward, graphs, device
+        self._captures: OrderedDict[Key, _Capture] = OrderedDict()
+        self._last: _Capture | None = None
         self._constants: Prepared | None = None
         self._last_head = forward.heads[0]
         self._pauses = {'single images': Pause(), 'batches': Pause()}
@@ -267,9 +192,11 @@ class CapturedForward:
 
         The next run overwrites both.
         """
-        pixels, flat = self._runner.last()
+        assert self._last is not None, 'no CUDA graph was replayed yet'
+        pixels = self._last.images
         batch, height, width, _ = pixels.shape
-        return pixels, flat[: batch * height * width].reshape(batch, height, width)
+        depth_m = self._last.output[: batch * height * width]
+        return pixels, depth_m.reshape(batch, height, width)
 
     def _replayed(
         self,
@@ -285,17 +212,18 @@ class CapturedForward:
         one_map, beside = batch * height * width, batch * (len(names) + 1)
         if self._constants is not None and not self._are_current(images[0]):
             self._constants = None
-            self._runner.clear()
+            self._clear()
             self._new_size.fail('constants')
-        is_new = not self._runner.has(((batch, *images[0].shape), head))
-        if is_new and not (pause.is_over() and self._new_size.is_over()):
-            return None
-        flat = self._runner(
-            images,
-            head,
-            lambda pixels: forward.all_outputs(pixels, head),
-            one_map + beside if depth_only else None,
-        )
+        key = (batch, *images[0].shape), head
+        is_new = key not in self._captures
+        if is_new:
+            if not (pause.is_over() and self._new_size.is_over()):
+                return None
+            self._captures[key] = self._new(key)
+        self._captures.move_to_end(key)
+        while len(self._captures) > MAX_CAPTURES:
+            self._captures.popitem(last=False)
+        flat = self._replay(images, self._captures[key], one_map + beside if depth_only else None)
         if is_new:
             pause.succeed()
             self._new_size.succeed()
@@ -312,3 +240,46 @@ class CapturedForward:
             ],
             [bool(value) for value in finite],
         )
+
+    def _replay(
+        self, images: Sequence[NDArray[np.uint8]], capture: _Capture, length: int | None
+    ) -> NDArray[np.float32]:
+        """Return the output for images; the next call overwrites the array.
+
+        length: how many of the first numbers to copy to the host and return; None for all.
+        """
+        for row, rgb in zip(capture.host_images.numpy(), images, strict=True):
+            row[:] = rgb
+        capture.images.copy_(capture.host_images, non_blocking=True)
+        capture.replay()
+        self._last = capture
+        copied = capture.host_output[:length]
+        copied.copy_(capture.output[:length], non_blocking=True)
+        self._graphs.finish()
+        result: NDArray[np.float32] = copied.numpy()
+        return result
+
+    def _clear(self) -> None:
+        """Free all captures."""
+        self._captures.clear()
+        self._last = None
+
+    def _new(self, key: Key) -> _Capture:
+        """Capture the forward pass, if need be in the memory of the others; CaptureError."""
+        try:
+            return self._capture(*key)
+        except Exception as error:
+            if is_cudnn_attention_error(error):
+                raise
+            is_batch = key[0][0] > 1  # which can run one by one
+            if is_batch or not self._captures or kind_of(error) is not OutOfMemory:
+                raise CaptureError(short_reason(error)) from error
+        self._clear()  # their memory may suffice
+        return self._new(key)
+
+    def _capture(self, shape: tuple[int, ...], head: str) -> _Capture:
+        images = torch.full(shape, 128, dtype=torch.uint8, device=self._device)
+        compute: Compute = partial(self._forward.all_outputs, head=head)
+        replay, output = self._graphs.capture(compute, images)
+        pinned = self._graphs.pinned
+        return _Capture(images, replay, output, pinned(images), pinned(output))

@@ -244,9 +244,14 @@ class ExportedPredictor(SingleImagePredictor):
         """Return the router's probabilities; {} for a file of one head."""
         if len(self.heads) == 1:
             return {}
-        logits = outputs['router_logits'].reshape(-1).astype(np.float64)
-        shares = np.exp(logits - logits.max())
-        return dict(zip(self.heads, map(float, shares / shares.sum()), strict=True))
+        shares = softmax(outputs['router_logits'].reshape(-1))
+        return dict(zip(self.heads, map(float, shares), strict=True))
+
+
+def softmax(logits: NDArray) -> NDArray[np.float64]:
+    """Return the probabilities of the logits of one image."""
+    powers = np.exp(logits.astype(np.float64) - logits.max())
+    return powers / powers.sum()
 
 
 def to_network(rgb: Rgb, size: tuple[int, int], antialias: bool = False) -> NDArray[np.float32]:
