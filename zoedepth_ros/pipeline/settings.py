@@ -130,11 +130,12 @@ class PipelineSettings:
         'focal_correction',
         'auto',
         'How depth is corrected when the focal length of the camera differs from that of the '
-        "training camera. 'scale' multiplies depth by fy / image height of the camera, divided by "
-        'fy / image height of the training camera; focal_exponent in the weights file weakens '
-        "ratios above 1.4. 'warp' resamples the image to the view of the training camera. 'auto' "
-        "is 'scale' if the training camera is known (from the weights file or "
-        "camera.training_hfov) and the camera too (from camera_info or camera.hfov), else 'off'.",
+        "training camera, the camera of the network's training images. 'scale' multiplies depth "
+        'by the ratio of fy / image height of the camera to fy / image height of the training '
+        "camera; focal_exponent in the weights file reduces ratios above 1.4. 'warp' resamples "
+        "the image to the view of the training camera. 'auto' is 'scale' if both cameras are "
+        'known: the camera from camera_info or camera.hfov, and the training camera from the '
+        "weights file or camera.training_hfov. Otherwise 'auto' is 'off'.",
         choices=('auto', 'off', 'scale', 'warp'),
     )
     # ---- filters ---------------------------------------------------------------------------
@@ -154,9 +155,10 @@ class PipelineSettings:
     filter_temporal: bool = parameter(
         'filter.temporal',
         False,
-        'Remove points from clouds and scan unless the previous image that was used for the cloud '
-        'or scan had about the same depth (within 15 %) near the same pixel. The filter removes '
-        'nothing if that image is more than 0.5 s older, as with a cloud.rate below 2 Hz.',
+        'Keep a point in clouds and scan only if the previous image that was used for the cloud '
+        'or scan has about the same depth (within 15 %) near the same pixel. The filter removes '
+        'nothing if that image is more than 0.5 s older, for example with a cloud.rate below 2 '
+        'Hz.',
     )
     filter_sky: bool = parameter(
         'filter.sky',
@@ -223,10 +225,10 @@ class PipelineSettings:
     obstacles_ground_slope: float = parameter(
         'obstacles.ground_slope',
         0.03,
-        'Increase of the height limit between ground and obstacles with the horizontal distance '
-        'from the camera [m/m], for sloping ground and errors of depth. A point is an obstacle if '
-        'it is higher than obstacles.min_height + obstacles.ground_slope x its horizontal '
-        'distance.',
+        'Increase per metre of horizontal distance from the camera [m/m] of the height up to '
+        'which points belong to the ground. It allows for sloping ground and errors of depth. A '
+        'point is an obstacle if it is higher than obstacles.min_height + '
+        'obstacles.ground_slope x its horizontal distance.',
         limits=(0.0, 1.0),
     )
     obstacles_max_height_m: float = parameter(
@@ -246,10 +248,9 @@ class PipelineSettings:
     obstacles_clearing_margin_m: float = parameter(
         'obstacles.clearing_margin',
         0.15,
-        'A ray of depth/points/clearing that passes an obstacle within this distance [m] ends '
-        'beside the obstacle; use the height of a voxel of the costmap. With 0.0 '
-        'depth/points/clearing has only the rays that meet neither ground nor obstacle within '
-        'obstacles.max_range.',
+        'A ray of depth/points/clearing that comes within this distance [m] of an obstacle ends '
+        'there; use the height of a voxel of the costmap. With 0.0 depth/points/clearing has '
+        'only the rays that meet neither ground nor obstacle within obstacles.max_range.',
         limits=(0.0, 1.0),
     )
     # ---- cliffs ----------------------------------------------------------------------------
@@ -335,16 +336,17 @@ class PipelineSettings:
     router_smoothing: float = parameter(
         'router.smoothing',
         0.5,
-        'Smoothing of the indoor and outdoor probabilities over time: the weight, 0 to 0.99, of '
-        'the mean of the earlier images. The newest image has the rest of the weight; 0.0 uses '
-        'the newest image alone.',
+        'Weight, 0 to 0.99, of the earlier images in the running mean of the indoor and outdoor '
+        'probabilities. The newest image has the remaining weight; 0.0 uses the newest image '
+        'alone.',
         limits=(0.0, 0.99),
     )
     router_hysteresis: float = parameter(
         'router.hysteresis',
         0.15,
-        'Lead in probability, 0 to 0.99, that the head not in use needs over the head in use '
-        'before the node switches to it.',
+        'Margin, 0 to 0.99, for a switch of the head. The node switches to the other head only '
+        'if the probability of the other head exceeds that of the head in use by more than this '
+        'margin.',
         limits=(0.0, 0.99),
     )
     router_min_dwell_s: float = parameter(
@@ -356,8 +358,9 @@ class PipelineSettings:
     router_handover_s: float = parameter(
         'router.handover',
         0.0,
-        'Time constant [s] with which depth, after a switch of the head, moves from the scale '
-        'of the previous head to the scale of the new head. 0.0 changes the scale at once.',
+        'Time constant [s] of the change of scale after a switch of the head: depth moves '
+        'gradually from the scale of the previous head to that of the new head. 0.0 changes the '
+        'scale at once.',
         limits=(0.0, 60.0),
     )
     # ---- camera ----------------------------------------------------------------------------
@@ -404,18 +407,18 @@ class PipelineSettings:
     camera_pitch_tolerance_rad: float = parameter(
         'camera.pitch_tolerance',
         0.35,
-        'Largest angle [rad] between the fitted ground plane and the ground plane that '
-        'camera.pitch and camera.roll, or TF, give. A fitted plane with a larger angle is '
-        'rejected. 0.0 takes the direction of the plane from the parameters or TF and fits only '
-        'the height of the plane.',
+        'Largest angle [rad] between the ground plane fitted in depth and the ground plane '
+        'expected from TF or from camera.pitch and camera.roll. A fitted plane with a larger '
+        'angle is rejected. With 0.0 the direction of the plane is not fitted: it comes from TF '
+        'or the parameters, and only the height is fitted.',
         limits=(0.0, 1.5),
     )
     camera_training_hfov_rad: float = parameter(
         'camera.training_hfov',
         0.0,
-        'Horizontal field of view of the training camera [rad], for images with the aspect ratio '
-        '4:3, used by focal_correction. 0.0 '
-        'uses the value in the weights file or, if the file has no value, the camera of NYU '
+        "Horizontal field of view [rad] of the training camera, the camera of the network's "
+        'training images, for images with the aspect ratio 4:3. It is used by focal_correction. '
+        '0.0 uses the value in the weights file or, if the file has no value, the camera of NYU '
         'Depth v2 for the indoor head and the camera of KITTI for the outdoor head.',
         limits=(0.0, 3.0),
         check=_why_no_field_of_view,
@@ -423,10 +426,10 @@ class PipelineSettings:
     camera_rectified: str = parameter(
         'camera.rectified',
         'auto',
-        "Whether images are rectified. 'rectified' uses the matrix P of camera_info, 'raw' "
-        "uses K and D. 'auto' is 'rectified' if D is 0 and P equals K, and 'raw' if D and P "
-        'are 0. Otherwise images are rectified if the name of their topic contains a word such as '
-        'rect, as in image_rect, and raw with any other name.',
+        "Whether images are rectified. 'rectified' uses the matrix P of camera_info, 'raw' uses "
+        "K and D. 'auto' is 'rectified' if D is 0 and P equals K, and 'raw' if D and P are 0. "
+        "In all other cases 'auto' follows the name of the image topic: 'rectified' if the name "
+        "contains a word such as rect, as in image_rect, else 'raw'.",
         choices=CHOICES,
     )
     camera_bits: int = parameter(

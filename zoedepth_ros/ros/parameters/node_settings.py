@@ -63,10 +63,9 @@ class NodeSettings(PipelineSettings):
     cameras: tuple[str, ...] = parameter(
         'cameras',
         (),
-        'Names of the cameras whose images one depth network in this node processes. Topics '
-        'and parameters of a camera begin with its name, such as front/image, '
-        'front/depth/image and front.depth.rate. An empty list means one camera without a '
-        'name.',
+        'Names of the cameras whose images this node processes with one depth network. Topics '
+        'and parameters of a camera begin with its name, such as front/image, front/depth/image '
+        'and front.depth.rate. An empty list means one camera without a name.',
         changeable='start',
         check=check_cameras,
         shared=True,
@@ -92,8 +91,9 @@ class NodeSettings(PipelineSettings):
         'weights',
         '',
         'File with the weights of the model, or an exported network (.onnx, .engine or .plan '
-        'file). An empty text uses the weights in this package (ZoeD_S_NK), or downloads the '
-        "released weights of the model once. 'random' is for tests only and gives no real depth.",
+        'file). An empty text uses the weights in this package for ZoeD_S_NK, and downloads the '
+        "released weights once for other models. 'random' is for tests only and gives no real "
+        'depth.',
         changeable='inactive',
         shared=True,
     )
@@ -101,8 +101,8 @@ class NodeSettings(PipelineSettings):
         'backend',
         'auto',
         "Library that runs the depth network. 'auto' is onnxruntime for .onnx files, tensorrt "
-        "for .engine and .plan files, and torch for all other weights. 'onnxruntime', "
-        "'openvino' (CPU) and 'tensorrt' need an exported network as the parameter weights: a "
+        "for .engine and .plan files, and torch for all other weights. With 'onnxruntime', "
+        "'openvino' (CPU) and 'tensorrt' the parameter weights must be an exported network: a "
         'file of `zoedepth export`, or a file of a network from outside this package with a '
         'description as in docs/other_networks.md.',
         choices=('auto', 'torch', 'onnxruntime', 'openvino', 'tensorrt'),
@@ -247,47 +247,51 @@ class NodeSettings(PipelineSettings):
     warn_age_s: float = parameter(
         'diagnostics.warn_age',
         0.0,
-        'Largest 95th percentile of the age of depth at its publication [s], measured from the '
-        'stamp of its image. /diagnostics reports WARN above this age. 0.0 disables this limit.',
+        'Largest age of depth when it is published [s], measured from the stamp of its image. '
+        '/diagnostics reports WARN if the 95th percentile of this age is larger. 0.0 disables '
+        'this limit.',
         limits=(0.0, 3600.0),
     )
     error_age_s: float = parameter(
         'diagnostics.error_age',
         0.0,
-        'Largest 95th percentile of the age of depth at its publication [s], measured from the '
-        'stamp of its image. /diagnostics reports ERROR above this age. 0.0 disables this limit.',
+        'Largest age of depth when it is published [s], measured from the stamp of its image. '
+        '/diagnostics reports ERROR if the 95th percentile of this age is larger. 0.0 disables '
+        'this limit.',
         limits=(0.0, 3600.0),
     )
     warn_rate_hz: float = parameter(
         'diagnostics.warn_rate',
         0.0,
-        'Smallest rate [Hz] of depth/image or, while only clouds have subscribers, of the '
-        'clouds. /diagnostics reports WARN below this rate. 0.0 disables this limit.',
+        'Smallest rate [Hz] of depth/image or, if only clouds have subscribers, of the clouds. '
+        '/diagnostics reports WARN below this rate. 0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     error_rate_hz: float = parameter(
         'diagnostics.error_rate',
         0.0,
-        'Smallest rate [Hz] of depth/image or, while only clouds have subscribers, of the '
-        'clouds. /diagnostics reports ERROR below this rate. 0.0 disables this limit.',
+        'Smallest rate [Hz] of depth/image or, if only clouds have subscribers, of the clouds. '
+        '/diagnostics reports ERROR below this rate. 0.0 disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     warn_drops: float = parameter(
         'diagnostics.warn_drops',
         0.0,
-        'Largest share, 0 to 1, of images of the last second that were dropped or lack an output: '
-        'damaged, too old or out of order, or without the camera_info or the ground that an '
-        'output needs. /diagnostics reports WARN above this share: with 0.0 for any such image, '
-        'with 1.0 never. Images that a newer image replaced do not count.',
+        "Largest share, 0 to 1, of the last second's images that may be dropped or lack an "
+        'output. An image counts if it is damaged, too old or out of order, or if an output '
+        'needs camera_info or the ground and has none. Images that a newer image replaced do '
+        'not count. /diagnostics reports WARN above this share: with 0.0 for any such image, '
+        'with 1.0 never.',
         limits=(0.0, 1.0),
     )
     error_drops: float = parameter(
         'diagnostics.error_drops',
         0.9,
-        'Largest share, 0 to 1, of images of the last second that were dropped or lack an output: '
-        'damaged, too old or out of order, or without the camera_info or the ground that an '
-        'output needs. /diagnostics reports ERROR above this share: with 0.0 for any such image, '
-        'with 1.0 never. Images that a newer image replaced do not count.',
+        "Largest share, 0 to 1, of the last second's images that may be dropped or lack an "
+        'output. An image counts if it is damaged, too old or out of order, or if an output '
+        'needs camera_info or the ground and has none. Images that a newer image replaced do '
+        'not count. /diagnostics reports ERROR above this share: with 0.0 for any such image, '
+        'with 1.0 never.',
         limits=(0.0, 1.0),
     )
     warn_memory_mb: float = parameter(
