@@ -105,8 +105,8 @@ ARGUMENTS = [
         'autostart',
         default_value=NOT_GIVEN,
         choices=SWITCH_OR_FILE,
-        description='Configure and activate the node at start. false leaves the transitions to a '
-        f'lifecycle manager. {FROM_FILE}',
+        description='Configure and activate the node at start. With false a lifecycle manager has '
+        f'to configure and activate the node. {FROM_FILE}',
     ),
     DeclareLaunchArgument(
         'use_sim_time',

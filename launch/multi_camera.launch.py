@@ -27,7 +27,7 @@ ARGUMENTS = [
         'params_file',
         default_value=str(SHARE / 'config' / 'multi_camera.yaml'),
         description='YAML file with the parameters of the node. Parameters of one camera are '
-        'below the name of the camera.',
+        'nested below the name of the camera.',
     ),
     DeclareLaunchArgument(
         'image',

@@ -121,7 +121,10 @@ def test_a_pitch_that_may_be_in_radians_is_reported(image, tmp_path, capsys, pit
 @pytest.mark.parametrize('option', ['--pitch', '--roll', '--camera-pitch-tolerance'])
 def test_every_command_reports_an_angle_that_may_be_in_radians(command, option, capsys):
     main([*command, option, '0.35'])
-    assert f'{option} 0.35 is taken as degrees; 0.35 rad would be 20.1' in capsys.readouterr().err
+    assert (
+        f'{option} 0.35 is interpreted as degrees; 0.35 rad would be 20.1'
+        in capsys.readouterr().err
+    )
     main([*command, option, '20'])
     assert 'would be' not in capsys.readouterr().err
 

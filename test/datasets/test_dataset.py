@@ -195,9 +195,9 @@ def test_opening_names_itself_when_nothing_is_there(tmp_path, name):
     [
         ('nyu2', {}, "unknown data set 'nyu2': expected one of nyu, kitti"),
         ('ibims', {'split': 'train'}, 'the data set ibims cannot be used for training, only '),
-        ('ibims', {'split_list': 'a.txt'}, 'takes no split list'),
-        ('ibims', {'domain': 'outdoor'}, 'ibims takes no domain, which is an option of folder'),
-        ('kitti', {'steps_per_m': 100.0}, 'takes no steps per m, which is an option of folder'),
+        ('ibims', {'split_list': 'a.txt'}, 'has no option split list, which is only for'),
+        ('ibims', {'domain': 'outdoor'}, 'ibims has no option domain, which is only for folder'),
+        ('kitti', {'steps_per_m': 100.0}, 'has no option steps per m, which is only for folder'),
         ('folder', {}, "needs the domain 'indoor' or 'outdoor'"),
     ],
 )

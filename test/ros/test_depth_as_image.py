@@ -118,7 +118,7 @@ def test_files_of_depth_are_refused_unless_their_bits_are_set(tmp_path, capsys, 
     for command in (predict, calibrate):
         assert main(command) != 0
         assert (
-            f'{file}: an image of 16 bits and one channel is taken as depth because of the name'
+            f'{file}: an image of 16 bits and one channel is treated as depth because of the name'
             in capsys.readouterr().err
         )
         assert main([*command, '--bits', '10']) == 0

@@ -115,7 +115,9 @@ def deep(values):
 def test_depth_in_place_of_a_live_image_is_refused_unless_its_bits_are_set(send):
     topic = '/eye/depth/image_raw'
     send(topic, deep([0, 2000, 4095]))
-    with pytest.raises(OSError, match=f'mono16 on {topic} is taken as depth because of the name'):
+    with pytest.raises(
+        OSError, match=f'mono16 on {topic} is treated as depth because of the name'
+    ):
         next(live_images(topic, patience_s=PATIENCE_S))
     images = live_images(topic, patience_s=PATIENCE_S, bits=12)
     assert next(images).rgb[0, ::11, 0].tolist() == [0, round(255 * 2000 / 4095), 255]

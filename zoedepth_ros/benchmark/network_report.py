@@ -224,7 +224,7 @@ def _notes(results: NetworkResults) -> tuple[str, ...]:
             'weights the deviation measures rounding, not accuracy.'
         )
     notes.append(
-        f'One image needs {1e-12 * results.flops:.3g} TFLOP, so ours reaches '
+        f'One image needs {1e-12 * results.flops:.3g} TFLOP, so this package reaches '
         f'{results.achieved_tflops:.3g} TFLOP/s, {results.share_of_roofline:.0%} of the rate at '
         f'which this machine computes matrix products in {results.facts["precision"]} '
         f'({results.matmul_tflops:.3g} TFLOP/s).'

@@ -147,7 +147,7 @@ def angle_deg(option: str, low: float, high: float) -> Callable[[str], float]:
         degrees = parse(text)
         if not degrees.is_integer() and abs(degrees) <= math.pi / 2:
             converted = f'{degrees:g} rad would be {math.degrees(degrees):.1f} degrees'
-            print(f'{option} {degrees:g} is taken as degrees; {converted}', file=sys.stderr)
+            print(f'{option} {degrees:g} is interpreted as degrees; {converted}', file=sys.stderr)
         return degrees
 
     return read

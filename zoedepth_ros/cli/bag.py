@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--overwrite',
         action='store_true',
-        help='Replace OUT, and do not continue an unfinished OUT.',
+        help='Start from the beginning and replace OUT, finished or unfinished.',
     )
     add_settings(parser)
 

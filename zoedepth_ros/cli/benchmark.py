@@ -49,16 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=AUTO,
         metavar='FILE',
         help="Weights file of the model. 'random' makes random weights with which every part of "
-        "the network affects the output. '' uses the weights in this package, or else the "
-        "released weights, downloaded once. 'auto' uses the weights in this package, or else "
-        'random weights (default: %(default)s).',
+        "the network affects the output. 'auto' uses the weights in this package, or else random "
+        'weights (default: %(default)s).',
     )
     add_device_options(parser)
     add(
         '--optimization',
         default=AUTO,
         choices=('auto', 'packed', 'off', 'compile'),
-        help='Execution mode of the network, as the parameter optimization (default: auto).',
+        help='Execution mode of the network, as in the parameter optimization (default: auto).',
     )
     add(
         '--rounds',

@@ -74,8 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--uncertainty-plot',
         metavar='FILE',
-        help='PNG or JPG file for the plot of the coverage and the sparsification of the '
-        'uncertainty.',
+        help='PNG or JPG file for two plots of the uncertainty: the share of errors within an '
+        'interval (coverage), and the error without the most uncertain pixels (sparsification).',
     )
     add(
         '--worst',
@@ -122,7 +122,7 @@ def add_data_arguments(
         '--samples',
         metavar='N',
         type=whole(1),
-        help='Number of images, from the first one on; for synthetic the number of scenes, half '
+        help='Number of images, starting with the first; for synthetic the number of scenes, half '
         f'of them rooms, half streets (default: all images; for synthetic {scenes} scenes).',
     )
     help_of_seed = f'Seed of the rendered scenes (default: {seed}).'

@@ -181,7 +181,9 @@ def _frames(
         require_readable([path])
         if args.predict:
             refuse_idle(
-                args, ['depth_topic'], 'names recorded depth, which --predict does not read'
+                args,
+                ['depth_topic'],
+                'has no effect with --predict, which reads no recorded depth',
             )
         return moments.recording_frames(
             path,
@@ -229,7 +231,7 @@ def _check_recorded(args: argparse.Namespace, topic: str) -> None:
     topic: of its depth; '' if it has none.
     """
     if not topic:
-        refuse_idle(args, ['depth_topic'], 'names a topic that has no messages in this recording')
+        refuse_idle(args, ['depth_topic'], 'gives a topic that has no messages in this recording')
         return
     names = set(table_of(PipelineSettings)) - OF_RECORDED_DEPTH
     given = [name for name in sorted(names) if hasattr(args, name)]

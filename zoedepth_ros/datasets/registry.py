@@ -85,7 +85,7 @@ def open_dataset(name: str, options: DatasetOptions) -> DepthDataset:
         is_given = getattr(options, field.name) != field.default
         if is_given and having and field.name not in (*own, 'split'):
             raise ValueError(
-                f'{name} takes no {field.name.replace("_", " ")}, which is an option of '
+                f'{name} has no option {field.name.replace("_", " ")}, which is only for '
                 f'{", ".join(having)}'
             )
     values = {option: getattr(options, option) for option in (*own, 'skip_damaged')}

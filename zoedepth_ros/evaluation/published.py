@@ -109,8 +109,8 @@ def improvement_table(targets: Mapping[str, Scores], references: Mapping[str, Sc
     }
     if not rows:
         raise ValueError(
-            'no data set has scores in both inputs: the scores to judge are of '
-            f'{", ".join(targets)} and the reference scores of {", ".join(references)}'
+            'no data set has scores in both inputs: the scores to judge are for '
+            f'{", ".join(targets)}, the reference scores for {", ".join(references)}'
         )
     columns = [name for name in METRICS if any(name in gains for gains in rows.values())]
     rows['mRI_D'] = {m: fmean(g[m] for g in rows.values() if m in g) for m in columns}

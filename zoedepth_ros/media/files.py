@@ -76,7 +76,7 @@ def read_stored_image(path: str | PathLike[str], bits: int = 0) -> StoredImage:
     if pixels.dtype == np.uint16:
         if is_grey and not bits and names_depth(name):
             raise ImageFileError(
-                f'{path}: an image of 16 bits and one channel is taken as depth because '
+                f'{path}: an image of 16 bits and one channel is treated as depth because '
                 'of the name of the file or folder: set --bits if it is not depth'
             )
         white, notes = (1 << significant.of(pixels, bits)) - 1, [f'{significant.text} (--bits)']

@@ -184,7 +184,7 @@ class ImageReader:
         if is_depth(encoding, self.topic, bits):
             raise ConversionError(
                 DEPTH_IMAGE,
-                f'{encoding} on {self.topic} is taken as depth because of the name of '
+                f'{encoding} on {self.topic} is treated as depth because of the name of '
                 'the topic: choose the topic of a colour or mono image, or set '
                 'camera.bits (--bits) if it is not depth',
             )
