@@ -37,7 +37,7 @@ def test_a_value_that_is_not_finite_shows():
     expected = np.ones((1, 2), np.float32)
     value = deviation('x', np.float32([[1.0, math.nan]]), expected)[0]
     assert math.isnan(value)
-    assert math.isnan(CheckReport({'a': 0.0, 'b': value, 'c': 1.0}, 1).worst)
+    assert math.isnan(CheckReport({'a': 0.0, 'b': value, 'c': 1.0}).worst)
 
 
 def test_another_shape_is_an_error_even_if_it_would_broadcast():

@@ -149,8 +149,8 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> None:
     print(f'outputs  {", ".join(exported.outputs)}')
     check = exported.check
     print(
-        f'check    ONNX Runtime against torch, {check.n_images} images: largest deviation of a '
-        f'pixel {check.worst:.1e} of the mean'
+        f'check    ONNX Runtime against torch, {len(check.agreements)} images: largest deviation '
+        f'of a pixel {check.worst:.1e} of the mean'
     )
     for line in check.lines():
         print(f'         {line}')

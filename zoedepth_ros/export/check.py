@@ -43,9 +43,6 @@ class CheckReport:
     deviations: Mapping[str, float]
     """Output -> largest difference of a pixel relative to the mean magnitude of the output."""
 
-    n_images: int
-    """Number of images that were compared."""
-
     agreements: Mapping[str, Mapping[str, Agreement]] = field(default_factory=dict)
     """Image -> output -> agreement of maps."""
 
@@ -136,7 +133,7 @@ def compare(
     if problems:
         raise DeviationError(f'{runs[0]} deviates from {runs[1]} {"; ".join(problems)}')
     largest = {name: float(x) for name, (x, _) in deviations.items()}
-    return CheckReport(largest, len(images), agreements)
+    return CheckReport(largest, agreements)
 
 
 def deviation(name: str, found: NDArray, expected: NDArray) -> NDArray[np.float64]:

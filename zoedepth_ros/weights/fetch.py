@@ -117,7 +117,5 @@ def _reason(error: Exception) -> str:
 
 def _explain(model: ModelSource, reasons: dict[str, str]) -> str:
     tried = '\n'.join(f'  {place}: {reason}' for place, reason in reasons.items())
-    return (
-        f'the weights of {model.name} could not be fetched\n{tried}\n'
-        f'{manual_instructions(model.name)}'
-    )
+    instructions = manual_instructions(model)
+    return f'the weights of {model.name} could not be fetched\n{tried}\n{instructions}'

@@ -21,15 +21,14 @@ def cached(name: str) -> Path | None:
     return embedded_path(name) or next((p for p in _places(model) if p.is_file()), None)
 
 
-def manual_instructions(name: str) -> str:
+def manual_instructions(model: ModelSource) -> str:
     """Return instructions for downloading these weights manually."""
-    model = model_source(name)
     folder = cache_folder()
     lines = ['Manually: download on any machine, then copy to this one']
     if model.github:
         lines.append(f'  {model.github.url}\n    -> {folder / model.github.filename}')
     if model.hugging_face:
-        lines.append(f'  {_hub_url(model.hugging_face)}\n    -> {folder / name}.safetensors')
+        lines.append(f'  {_hub_url(model.hugging_face)}\n    -> {folder / model.name}.safetensors')
     lines.append(
         'or store the file anywhere and set its path: --weights PATH (command line), '
         'weights:=PATH (launch file), parameter weights (node).'
