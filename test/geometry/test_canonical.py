@@ -141,12 +141,6 @@ def test_the_view_has_the_width_that_is_requested_and_the_trainings_aspect():
     assert view.fx_px == pytest.approx(721.54 / 2)
 
 
-def test_depth_of_another_size_is_refused():
-    warp = CanonicalWarp(CameraModel(INNER), 'indoor')
-    with pytest.raises(ValueError, match=r'\(240, 320\), got \(3, 3\)'):
-        warp.depth(np.ones((3, 3), np.float32))
-
-
 @pytest.mark.parametrize('size', [(1, 1), (1, 5), (5, 1)])
 def test_images_of_one_row_or_column_are_warped_too(size):
     width, height = size

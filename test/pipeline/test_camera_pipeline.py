@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fake_predictor import FakePredictor
+from fake_predictor import FakePredictor, outputs_of
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
@@ -117,8 +117,8 @@ def test_outputs_are_written_into_the_memory_that_is_lent():
     lent, predictor = Lent(), FakePredictor(2.0, heads=('indoor',))
     pipeline = CameraPipeline(predictor, PipelineSettings(), lent)
     names = {outputs.DEPTH, outputs.UNCERTAINTY, outputs.POINTS}
-    request = pipeline.prepare(image(0), Camera(CameraModel(INTRINSICS)), 0.0, names)
-    made = {o.name: o for o in pipeline.process(request, predict(predictor, request))}
+    camera = Camera(CameraModel(INTRINSICS))
+    made = outputs_of(pipeline, predictor, image(0), camera, 0.0, names)
     assert made[outputs.DEPTH].pixels is lent.arrays[outputs.DEPTH]
     assert made[outputs.UNCERTAINTY].pixels is lent.arrays[outputs.UNCERTAINTY]
     assert made[outputs.POINTS].points is lent.arrays[outputs.POINTS]
@@ -224,8 +224,8 @@ def test_images_smaller_than_the_decimation_give_depth_and_clouds_without_points
     camera = Camera(CameraModel(Intrinsics.from_hfov(size[1], size[0], 1.2)))
     names = {outputs.DEPTH, outputs.POINTS, *outputs.SEGMENTS}
     for now_s in (0.0, 0.1):
-        request = pipeline.prepare(np.full((*size, 3), 90, np.uint8), camera, now_s, names)
-        made = {o.name: o for o in pipeline.process(request, predict(predictor, request))}
+        rgb = np.full((*size, 3), 90, np.uint8)
+        made = outputs_of(pipeline, predictor, rgb, camera, now_s, names)
         assert made.pop(outputs.DEPTH).pixels.shape == size
         assert set(made) == names - {outputs.DEPTH}
         assert all(cloud.points.size == 0 for cloud in made.values())
@@ -238,11 +238,9 @@ def test_a_scan_that_cannot_be_made_costs_no_other_output(mode):
     pipeline = CameraPipeline(predictor, settings_from(values))
     camera = Camera(CameraModel(INTRINSICS))
     names = {outputs.DEPTH, outputs.COLOR, outputs.SCAN}
-    request = pipeline.prepare(image(1), camera, 0.0, names)
-    straight_down = 0.0, 0.0, -1.0
-    found = list(pipeline.process(request, predict(predictor, request), up=straight_down))
-    assert [output.name for output in found] == [outputs.DEPTH, '', outputs.COLOR]
-    assert (found[1].reason, 'straight up or down' in found[1].message) == ('no scan', True)
+    found = outputs_of(pipeline, predictor, image(1), camera, 0.0, names, up=(0.0, 0.0, -1.0))
+    assert list(found) == [outputs.DEPTH, '', outputs.COLOR]
+    assert (found[''].reason, 'straight up or down' in found[''].message) == ('no scan', True)
 
 
 @pytest.mark.parametrize(
@@ -273,9 +271,8 @@ def test_the_sky_of_a_network_is_warped_back_with_its_depth():
     predictor = WithSky(5.0, heads=('outdoor',))
     pipeline = CameraPipeline(predictor, settings_from({'focal_correction': 'warp'}))
     camera = Camera(CameraModel(Intrinsics.from_hfov(WIDTH, HEIGHT, 1.2)))
-    request = pipeline.prepare(image(0), camera, 0.0, {outputs.DEPTH})
-    (depth_image,) = pipeline.process(request, predict(predictor, request))
-    column = depth_image.pixels[:, WIDTH // 2]
+    made = outputs_of(pipeline, predictor, image(0), camera, 0.0, {outputs.DEPTH})
+    column = made[outputs.DEPTH].pixels[:, WIDTH // 2]
     column = column[~np.isnan(column)]  # the view of the training camera is narrower
     sky = np.isposinf(column)
     assert (np.diff(sky.astype(int)) <= 0).all()  # above the depth

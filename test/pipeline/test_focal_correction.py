@@ -2,6 +2,7 @@
 
 import math
 
+import fake_predictor
 import numpy as np
 import pytest
 from fake_predictor import FakePredictor
@@ -10,7 +11,7 @@ from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.outputs import DEPTH, UNCERTAINTY
-from zoedepth_ros.pipeline.request import correction_in_use, predict
+from zoedepth_ros.pipeline.request import correction_in_use
 from zoedepth_ros.pipeline.settings import settings_from
 
 RGB = np.zeros((48, 64, 3), np.uint8)
@@ -26,9 +27,8 @@ def outputs_of(predictor, camera=CAMERA, rgb=RGB, **values):
     """Give name -> array."""
     values = {name.replace('__', '.'): value for name, value in values.items()}
     pipeline = CameraPipeline(predictor, settings_from({'depth.min': 0.0, **values}))
-    request = pipeline.prepare(rgb, camera, 0.0, {DEPTH, UNCERTAINTY})
-    made = pipeline.process(request, predict(predictor, request))
-    return {output.name: output.pixels for output in made}
+    made = fake_predictor.outputs_of(pipeline, predictor, rgb, camera, 0.0, {DEPTH, UNCERTAINTY})
+    return {name: output.pixels for name, output in made.items()}
 
 
 def depth_of(predictor, camera=CAMERA, **values):

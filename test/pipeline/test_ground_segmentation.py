@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tilted
 from corridor import BOXES, CEILING, FLOOR, WALLS, Box, Eye, look
-from fake_predictor import FakePredictor
+from fake_predictor import FakePredictor, outputs_of
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.ground import GroundFit, up_from_angles
@@ -17,7 +17,6 @@ from zoedepth_ros.geometry.rays import rays
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.ground_segmentation import CLOUDS, SCAN, GroundSegmentation
 from zoedepth_ros.pipeline.outputs import CLEARING, DEPTH, GROUND, OBSTACLES
-from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.scaling import Scaling
 from zoedepth_ros.pipeline.settings import settings_from
 
@@ -277,8 +276,7 @@ def test_an_unusual_scale_by_the_height_of_the_camera_is_reported():
         predictor = FakePredictor(depth_m, heads=('indoor',))
         pipeline = CameraPipeline(predictor, settings_from(values))
         for i in range(5):
-            request = pipeline.prepare(RGB, camera, 0.5 * i, [DEPTH])
-            list(pipeline.process(request, predict(predictor, request)))
+            outputs_of(pipeline, predictor, RGB, camera, 0.5 * i, [DEPTH])
         assert ('check that the floor is in view' in pipeline.ground_notice) == (name == 'counter')
 
 
@@ -291,10 +289,10 @@ def test_no_ray_of_a_tilted_camera_ends_behind_what_its_pixel_sees(room, pitch_d
     tilt = {'camera.pitch': math.radians(pitch_deg), 'camera.roll': math.radians(roll_deg)}
     predictor = FakePredictor(depth_m, heads=('indoor',))
     pipeline = CameraPipeline(predictor, settings_from({'cloud.decimation': 2, **tilt}))
-    request = pipeline.prepare(RGB, Camera(MODEL), 0.0, [GROUND, OBSTACLES, CLEARING])
-    segments = list(pipeline.process(request, predict(predictor, request)))
-    assert {segment.name for segment in segments} == {GROUND, OBSTACLES, CLEARING}
-    for segment in segments:
+    names = {GROUND, OBSTACLES, CLEARING}
+    segments = outputs_of(pipeline, predictor, RGB, Camera(MODEL), 0.0, names)
+    assert segments.keys() == names
+    for segment in segments.values():
         x, y, z = segment.points.T
         columns = np.rint(x / z * INTRINSICS.fx_px + INTRINSICS.cx_px).astype(int)
         rows = np.rint(y / z * INTRINSICS.fy_px + INTRINSICS.cy_px).astype(int)
@@ -323,11 +321,9 @@ def test_no_clearing_ray_passes_an_obstacle_of_its_image_within_the_margin(pitch
         'obstacles.clearing_margin': margin_m,
     }
     pipeline = CameraPipeline(predictor, settings_from(values))
-    request = pipeline.prepare(RGB, Camera(MODEL), 0.0, [GROUND, OBSTACLES, CLEARING])
-    parts = {
-        segment.name: segment.points.astype(np.float64)
-        for segment in pipeline.process(request, predict(predictor, request))
-    }
+    names = [GROUND, OBSTACLES, CLEARING]
+    segments = outputs_of(pipeline, predictor, RGB, Camera(MODEL), 0.0, names)
+    parts = {name: segment.points.astype(np.float64) for name, segment in segments.items()}
     near, ground = (p[np.linalg.norm(p, axis=1) < 4.0] for p in (parts[CLEARING], parts[GROUND]))
     on_the_floor = np.abs(near @ tilted.axes(pitch_deg, 5)[2] + 1.2) < 0.05
     if margin_m == 0.0:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import textured_room as room
-from fake_predictor import FakePredictor
+from fake_predictor import FakePredictor, outputs_of
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import (
@@ -21,7 +21,6 @@ from zoedepth_ros.geometry.scale import ScaleEstimate
 from zoedepth_ros.geometry.two_views import CameraPose
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
 from zoedepth_ros.pipeline.motion_depth import MotionDepth
-from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.scaling import MOTION, ScaleTracker
 from zoedepth_ros.pipeline.settings import settings_from
 
@@ -89,9 +88,10 @@ class Drive:
         columns = np.linspace(0, 7, depth_m.shape[1]) + time_s
         network_m = (wander * depth_m * np.exp(0.05 * np.sin(columns))).astype(np.float32)
         self.poses.append(None if self.odometry is None else self.odometry(turn, eye))
-        request = self.pipeline.prepare(rgb, self.camera, time_s, {'depth/image'})
-        result = predict(FakePredictor(network_m, heads=('indoor',)), request)
-        (image,) = self.pipeline.process(request, result, poses=self._lookup(self.number))
+        (image,) = outputs_of(
+            self.pipeline, FakePredictor(network_m, heads=('indoor',)), rgb, self.camera, time_s,
+            {'depth/image'}, poses=self._lookup(self.number),
+        ).values()  # fmt: skip
         ratio = np.median(image.pixels / depth_m)
         self.errors.append(float(np.nan_to_num(ratio)) - 1.0)
         self.number += 1

@@ -7,14 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from fake_predictor import FakePredictor
+from fake_predictor import FakePredictor, outputs_of
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.geometry.scale import NO_PAIRS, ScaleEstimate, pairs_at_points
 from zoedepth_ros.inference.uncertainty import UncertaintyMap
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.scale_file import (
     CONVERGED,
     CONVERGING,
@@ -190,10 +189,9 @@ def sensor(depth_m, camera):
 
 def depth(pipeline, number, compare=sensor, network_m=NETWORK_M):
     """Return the depth of an image at 5 Hz."""
-    request = pipeline.prepare(RGB, CAMERA, 0.2 * number, {'depth/image'})
-    result = predict(FakePredictor(network_m, heads=('indoor',)), request)
-    (output,) = pipeline.process(request, result, compare=compare)
-    return output.pixels.copy()
+    predictor, names = FakePredictor(network_m, heads=('indoor',)), {'depth/image'}
+    made = outputs_of(pipeline, predictor, RGB, CAMERA, 0.2 * number, names, compare=compare)
+    return made['depth/image'].pixels.copy()
 
 
 def error(depth_m) -> float:
@@ -221,11 +219,10 @@ def test_the_standard_deviation_is_corrected_as_the_depth_that_it_belongs_to():
     predictor = FakePredictor(NETWORK_M, heads=('indoor',), uncertainty_maps=maps)
     values = {**CURVE, 'cloud.uncertainty': True, 'cloud.decimation': 2}
     pipeline = CameraPipeline(predictor, settings_from(values))
+    names = {'depth/image', 'depth/uncertainty', 'depth/points'}
     for number in range(30):
-        names = {'depth/image', 'depth/uncertainty', 'depth/points'}
-        request = pipeline.prepare(RGB, CAMERA, 0.2 * number, names)
-        made = pipeline.process(request, predict(predictor, request), compare=sensor)
-        outputs = {output.name: output for output in made}
+        at_s = 0.2 * number
+        outputs = outputs_of(pipeline, predictor, RGB, CAMERA, at_s, names, compare=sensor)
     depth_m = outputs['depth/image'].pixels
     factors = depth_m / NETWORK_M
     assert np.ptp(factors) > 0.1
@@ -293,6 +290,5 @@ def notices_beside(range_m):
     camera = Camera(CameraModel(Intrinsics(8.0, 8.0, 3.5, 2.5, 8, 6)))
     rgb = np.zeros((6, 8, 3), np.uint8)
     for i in range(10):
-        request = pipeline.prepare(rgb, camera, 0.5 * i, ['depth/image'])
-        list(pipeline.process(request, predictor(rgb), compare=compare))
+        outputs_of(pipeline, predictor, rgb, camera, 0.5 * i, ['depth/image'], compare=compare)
     return pipeline.notices

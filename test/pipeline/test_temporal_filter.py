@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 from blurred_depth import blur_as_a_network, matches_ground_truth
-from fake_predictor import FakePredictor
+from fake_predictor import FakePredictor, outputs_of
 
 from zoedepth_ros.geometry.camera import Camera
 from zoedepth_ros.geometry.intrinsics import CameraModel, Intrinsics
 from zoedepth_ros.pipeline.camera_pipeline import CameraPipeline
-from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.settings import settings_from
 from zoedepth_ros.pipeline.temporal_filter import TemporalFilter
 
@@ -142,15 +141,14 @@ def known(depths_m, **changes):
     found = []
     for number, depth_m in enumerate(depths_m):
         predictor.depth = depth_m
-        request = pipeline.prepare(RGB, CAMERA, 0.1 * number, REQUESTED)
-        found.append({})
-        for output in pipeline.process(request, predict(predictor, request)):
-            if output.name == 'depth/points':
-                found[-1]['points'] = int(np.isfinite(output.points[..., 2]).sum())
-            elif output.name == 'scan':
-                found[-1]['beams'] = float(np.isfinite(output.ranges_m).mean())
-            else:
-                found[-1]['depth'] = int(np.isfinite(output.pixels).sum())
+        made = outputs_of(pipeline, predictor, RGB, CAMERA, 0.1 * number, REQUESTED)
+        found.append(
+            {
+                'points': int(np.isfinite(made['depth/points'].points[..., 2]).sum()),
+                'beams': float(np.isfinite(made['scan'].ranges_m).mean()),
+                'depth': int(np.isfinite(made['depth/image'].pixels).sum()),
+            }
+        )
     return found
 
 

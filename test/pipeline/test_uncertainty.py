@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from corridor import CEILING, FLOOR, WALLS, Box, Eye, look
-from fake_predictor import FakePredictor
+from fake_predictor import FakePredictor, outputs_of
 from std_msgs.msg import Header
 
 from zoedepth_ros.geometry.camera import Camera
@@ -23,7 +23,6 @@ from zoedepth_ros.pipeline.outputs import (
     UNCERTAINTY,
     OutputMessages,
 )
-from zoedepth_ros.pipeline.request import predict
 from zoedepth_ros.pipeline.settings import settings_from
 from zoedepth_ros.ros.publishers import make
 
@@ -47,8 +46,7 @@ def process(names, depth=2.0, maps=MAPS, camera=CAMERA, learnt_rad=0.0, **values
     predictor = FakePredictor(depth, uncertainty_maps=maps, training_hfov_rad=learnt_rad)
     settings = settings_from({'router.mode': 'indoor', 'filter.edge': False, **values})
     pipeline = CameraPipeline(predictor, settings)
-    request = pipeline.prepare(RGB, camera, 0.0, set(names))
-    return {o.name: o for o in pipeline.process(request, predict(predictor, request))}
+    return outputs_of(pipeline, predictor, RGB, camera, 0.0, set(names))
 
 
 def std_of(**kwargs):

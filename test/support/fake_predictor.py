@@ -11,6 +11,7 @@ import numpy as np
 
 from zoedepth_ros.inference.result import DepthResult, check_head, check_rgb
 from zoedepth_ros.inference.uncertainty import UncertaintyMaps
+from zoedepth_ros.pipeline.request import predict
 
 
 def plane(height: int, width: int, near_m: float = 1.0, far_m: float = 5.0) -> np.ndarray:
@@ -119,6 +120,13 @@ class FakePredictor:
         depth = self.depth(rgb, head) if callable(self.depth) else self.depth
         shape = rgb.shape[:2]
         return np.ascontiguousarray(np.broadcast_to(np.asarray(depth, np.float32), shape))
+
+
+def outputs_of(pipeline, predictor, rgb, camera, now_s, names, **how):
+    """Give the outputs of an image by name; how: other arguments of `CameraPipeline.process`."""
+    request = pipeline.prepare(rgb, camera, now_s, names)
+    made = pipeline.process(request, predict(predictor, request), **how)
+    return {output.name: output for output in made}
 
 
 def _without_others(result: DepthResult) -> DepthResult:

@@ -96,13 +96,7 @@ class CanonicalWarp:
     Convention: pixel centres are at integers; pixels outside the view are NaN.
     """
 
-    def __init__(
-        self,
-        camera: CameraModel,
-        head: str,
-        *,
-        training_hfov_rad: float = 0.0,
-    ) -> None:
+    def __init__(self, camera: CameraModel, head: str, *, training_hfov_rad: float = 0.0) -> None:
         """Compute the lookup maps of both directions; the view is as wide as the image."""
         inner = camera.intrinsics
         self.view = training_view(head, inner.width, training_hfov_rad=training_hfov_rad)
@@ -125,12 +119,8 @@ class CanonicalWarp:
     def depth(self, view_depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
         """Resample depth along z from the view (h, w) to the image (H, W) [m].
 
-        The inverse depth is interpolated, which is exact on planes.  Raises ValueError for a map
-        that has not the size of the view.
+        The inverse depth is interpolated, which is exact on planes.
         """
-        if view_depth_m.shape != (self.view.height, self.view.width):
-            expected = (self.view.height, self.view.width)
-            raise ValueError(f'expected depth of the shape {expected}, got {view_depth_m.shape}')
         with np.errstate(divide='ignore'):
             return np.float32(1.0) / self.values(np.float32(1.0) / view_depth_m)
 

@@ -87,11 +87,9 @@ class Intrinsics:
 
     def __post_init__(self) -> None:
         numbers = (self.fx_px, self.fy_px, self.cx_px, self.cy_px)
-        if not all(math.isfinite(number) for number in numbers):
-            raise CameraError(f'focal lengths and principal point must be finite, got {numbers}')
-        if self.fx_px <= 0 or self.fy_px <= 0:
+        if not all(map(math.isfinite, numbers)) or min(self.fx_px, self.fy_px) <= 0.0:
             raise CameraError(
-                f'focal lengths must be positive, got {self.fx_px} and {self.fy_px} px'
+                f'fx, fy, cx and cy must be finite, and fx and fy positive, got {numbers} px'
             )
         if self.width < 1 or self.height < 1:
             raise CameraError(

@@ -36,23 +36,19 @@ def choose_rectification(
     choice: one of CHOICES.  topic: image topic, searched from its end for words such as 'rect' or
     'raw' ('image_rect', 'rect/image'); '' for images without a topic.
     """
+    no_lens, rectified, is_guess = not any(d), False, False
     if choice != AUTO:
-        return _rectification(choice == RECTIFIED, 'as configured')
-    no_lens = not any(d)
-    if no_lens and _is_same(k, p):
-        return _rectification(
-            True, 'D is 0 and P equals K, so raw and rectified images are the same'
-        )
-    if no_lens and not any(p):
-        return _rectification(False, 'D and P are 0')
-    word = _word_in(topic)
-    if word:
-        return _rectification(word in _RECTIFIED_WORDS, f"'{word}' in the name of {topic}")
-    reason = f'the name of {topic or "the images"} does not contain a word such as rect'
-    return _rectification(False, reason, is_guess=no_lens)
-
-
-def _rectification(rectified: bool, reason: str, *, is_guess: bool = False) -> Rectification:
+        rectified, reason = choice == RECTIFIED, 'as configured'
+    elif no_lens and _is_same(k, p):
+        rectified = True
+        reason = 'D is 0 and P equals K, so raw and rectified images are the same'
+    elif no_lens and not any(p):
+        reason = 'D and P are 0'
+    elif word := _word_in(topic):
+        rectified, reason = word in _RECTIFIED_WORDS, f"'{word}' in the name of {topic}"
+    else:
+        is_guess = no_lens
+        reason = f'the name of {topic or "the images"} does not contain a word such as rect'
     how = 'rectified images (P)' if rectified else 'raw images (K with D)'
     return Rectification(rectified, f'camera_info is used for {how}: {reason}', is_guess)
 
