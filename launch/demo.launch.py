@@ -44,7 +44,7 @@ ARGUMENTS = [
         'camera_info_file',
         default_value='',
         description='Calibration file of the camera, for example from the package '
-        'camera_calibration. Empty uses hfov.',
+        'camera_calibration. An empty value uses hfov.',
     ),
     DeclareLaunchArgument(
         'model',
@@ -54,8 +54,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'weights',
         default_value='',
-        description="Weights file, or 'random' for tests without real depth. Empty uses the "
-        'weights in this package, or downloads the released ones once.',
+        description="Weights file, or 'random' for tests without real depth. An empty value uses "
+        'the weights in this package, or downloads the released ones once.',
     ),
     DeclareLaunchArgument(
         'device',

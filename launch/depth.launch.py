@@ -37,7 +37,7 @@ NOT_GIVEN = ''
 CAMERA = '{camera}'
 SWITCH = ['true', 'false']
 SWITCH_OR_FILE = [NOT_GIVEN, *SWITCH]
-FROM_FILE = 'Empty uses the value in params_file.'
+FROM_FILE = 'An empty value uses the one in params_file.'
 
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -64,8 +64,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'camera_info',
         default_value='',
-        description='Topic of the calibration (sensor_msgs/CameraInfo). Empty uses camera_info in '
-        'the namespace of the image topic.',
+        description='Topic of the calibration (sensor_msgs/CameraInfo). An empty value uses '
+        'camera_info in the namespace of the image topic.',
     ),
     DeclareLaunchArgument(
         'image_transport',

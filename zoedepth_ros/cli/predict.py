@@ -66,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--flip',
         action='store_true',
-        help='Average the depth with the depth of the mirror image. This option doubles the time.',
+        help='Average the depth with the depth of the mirror image. This option doubles the '
+        'computing time.',
     )
     add_calibration_option(parser)
     add(

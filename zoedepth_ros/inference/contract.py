@@ -247,8 +247,8 @@ def parse_contract(content: Any) -> Contract:
         section.end()
     if not _DOMAIN.fullmatch(contract.domain) or contract.domain == 'auto':
         raise ContractError(
-            'head.domain must be a name of small letters, digits and _, and not auto, got '
-            f'{quoted(contract.domain)}'
+            'head.domain must consist of lower-case letters, digits and _, and must not be auto, '
+            f'got {quoted(contract.domain)}'
         )
     if not contract.range_m[0] < contract.range_m[1]:
         raise ContractError(

@@ -104,10 +104,10 @@ class PipelineSettings:
     scale_odometry_frame: str = parameter(
         'scale.odometry_frame',
         'odom',
-        'TF frame, such as odom, in which the pose of the camera does not jump. The poses in '
-        "this frame are used by scale.source 'motion' to triangulate image corners, and by "
-        "scale.shape 'curve' to transform the points of reference/scan or reference/points of the "
-        'last second to the newest image.',
+        'TF frame, such as odom, in which the pose of the camera does not jump. It is used by '
+        "scale.source 'motion' and by scale.shape 'curve'. 'motion' triangulates image corners "
+        "with the camera poses in this frame. 'curve' uses the poses to transform the points of "
+        'reference/scan or reference/points of the last second to the newest image.',
         changeable='inactive',
     )
     scale_max_rate: float = parameter(
