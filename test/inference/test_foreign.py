@@ -363,7 +363,7 @@ WRONG = {
     ),
     'multiple': ({'input__multiple': 14}, 'input.height must be a multiple of 14, got 24'),
     'range': ({'head__range': [5, 5]}, r'head.range must be \[near, far\]'),
-    'domain': ({'head__domain': 'Any place'}, 'head.domain must be a name'),
+    'domain': ({'head__domain': 'Any place'}, 'head.domain must consist of lower-case letters'),
     'sky': ({'sky': {'output': 'sky'}}, 'sky needs either sky.above or sky.below'),
     'huge': ({'head__range': [0, 10**400]}, 'head.range must be 2 numbers from 0 to 10000, got'),
     'infinite': ({'head__range': [0, float('inf')]}, 'head.range must be 2 numbers'),

@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--worst',
         metavar='N',
         type=whole(0),
-        help='Draw the N images with the largest AbsRel (default: none).',
+        help='Draw the N images with the largest mean relative error of depth (default: none).',
     )
     add(
         '--out',

@@ -166,7 +166,7 @@ def as_table(rows: Mapping[str, Metrics], published: Sequence[PublishedScores] =
         ours = asdict(next(iter(rows.values())))
         gain = fmean(improvements(ours, row.scores).values())
         lines.append(
-            f'{_line(label, width, row.scores)}   mean improvement of the first row over this row: '
+            f'{_line(label, width, row.scores)}   mean improvement of the first row over this: '
             f'{gain:+.1%}'
         )
     return '\n'.join(lines)

@@ -44,8 +44,8 @@ class SyntheticScenes:
     def __post_init__(self) -> None:
         if self.seed < 0 or not 0 < self.n_scenes <= SEED_STRIDE:
             raise ValueError(
-                f'expected a seed of 0 or more and 1 to {SEED_STRIDE} scenes of a domain, '
-                f'got seed {self.seed} and {self.n_scenes}'
+                f'expected a seed of 0 or more and 1 to {SEED_STRIDE} scenes for each domain, '
+                f'got seed {self.seed} and {self.n_scenes} scenes'
             )
 
     @property

@@ -113,8 +113,9 @@ class PipelineSettings:
     scale_max_rate: float = parameter(
         'scale.max_rate',
         0.1,
-        'Largest relative change per second [1/s] of the scale applied to depth, while it follows '
-        'the estimate of scale.source: 0.1 allows 10 % per second.',
+        'Largest relative change per second [1/s] of the scale applied to depth: 0.1 allows 10 '
+        '% per second. The applied scale follows the estimate of scale.source at most at this '
+        'rate.',
         limits=(0.001, 1.0),
     )
     scale_shape: str = parameter(
