@@ -59,7 +59,7 @@ def test_points_that_differ_from_those_of_torch_are_found_before_kernels_are_use
     monkeypatch.setattr(importlib.import_module(MODULE), 'pack', wrong)
     with caplog.at_level('INFO'):
         assert device_cloud.packer(CPU) is device_cloud.pack_with_torch
-    assert 'clouds are packed without compiled kernels, more slowly' in caplog.text
+    assert 'clouds are packed without compiled kernels, which is slower' in caplog.text
 
 
 def test_without_triton_clouds_are_packed_by_torch(monkeypatch):

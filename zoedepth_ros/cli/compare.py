@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = (
         'JSON files of `zoedepth evaluate`, one per data set, or the name of a released model.'
     )
-    parser.add_argument('target', metavar='SCORES', nargs='+', help=f'Scores to judge: {source}')
+    parser.add_argument('target', metavar='SCORES', nargs='+', help=f'Scores to compare: {source}')
     parser.add_argument(
         '--over', metavar='SCORES', nargs='+', required=True, help=f'Reference scores: {source}'
     )

@@ -109,7 +109,7 @@ def improvement_table(targets: Mapping[str, Scores], references: Mapping[str, Sc
     }
     if not rows:
         raise ValueError(
-            'no data set has scores in both inputs: the scores to judge are for '
+            'no data set has scores in both inputs: the scores to compare are for '
             f'{", ".join(targets)}, the reference scores for {", ".join(references)}'
         )
     columns = [name for name in METRICS if any(name in gains for gains in rows.values())]

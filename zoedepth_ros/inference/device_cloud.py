@@ -163,7 +163,7 @@ def packer(device: torch.device) -> Pack:
         return cloud_kernels.pack
     except Exception as error:  # no Triton, no C compiler for it, an unknown GPU, wrong numbers
         logging.getLogger(__name__).info(
-            'clouds are packed without compiled kernels, more slowly: %s', short_reason(error)
+            'clouds are packed without compiled kernels, which is slower: %s', short_reason(error)
         )
         return pack_with_torch
 

@@ -132,7 +132,7 @@ def optimize(
     if device.type == 'cpu':
         missing = PackedLinear.missing(dtype)
         if missing and not note:
-            note = f'the network runs without packed weights and more slowly: {missing}'
+            note = f'the network runs without packed weights, which is slower: {missing}'
         folder = modes_dir if optimization == AUTO else None
         own_size = size or model.config.image_size
         chosen = choose_mode(model, precision, dtype, own_size, folder, may_measure=may_measure)

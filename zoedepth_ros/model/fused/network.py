@@ -154,5 +154,5 @@ def bin_operators(dtype: torch.dtype, device: torch.device) -> BinOperators | No
         return BinKernels(device)
     except Exception as error:  # no Triton, no C compiler for it, an unknown GPU, wrong numbers
         reason = str(error).partition('\n')[0] or repr(error)  # torch adds advice below
-        _logger.info('the metric bins run without compiled kernels, more slowly: %s', reason)
+        _logger.info('the metric bins run without compiled kernels, which is slower: %s', reason)
         return None
