@@ -209,8 +209,8 @@ def test_a_warning_stands_below_a_photograph_and_across_it_for_random_weights(tm
 def test_texts_report_the_measured_values():
     assert percent(0.0512) == '5.1 %'
     assert percent(0.2449) == '24 %'
-    assert door_text(-0.42) == 'door; the head switches 0.4 s before it'
-    assert door_text(0.2) == 'door; the head switches 0.2 s after it'
+    assert door_text(-0.42) == 'door; the head switches 0.4 s before the door'
+    assert door_text(0.2) == 'door; the head switches 0.2 s after the door'
     assert door_text(None) == 'door; the head does not switch'
     assert 'indoor 10 % (90 % of the pixels within a factor of 1.25)' in error_text(trajectory())
 
