@@ -37,7 +37,7 @@ NOT_GIVEN = ''
 CAMERA = '{camera}'
 SWITCH = ['true', 'false']
 SWITCH_OR_FILE = [NOT_GIVEN, *SWITCH]
-FROM_FILE = 'An empty value uses the one in params_file.'
+FROM_FILE = 'An empty value means the value in params_file.'
 
 ARGUMENTS = [
     DeclareLaunchArgument(

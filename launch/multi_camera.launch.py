@@ -20,8 +20,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'cameras',
         default_value='',
-        description='Names of the cameras, such as front,left,right. An empty value uses the one '
-        'in params_file.',
+        description='Names of the cameras, such as front,left,right. An empty value means the '
+        'value in params_file.',
     ),
     DeclareLaunchArgument(
         'params_file',

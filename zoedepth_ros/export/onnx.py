@@ -113,9 +113,9 @@ def _metadata(graph: FixedGraph, loaded: LoadedNetwork) -> dict[str, str]:
         'focal_exponent': f'{loaded.focal_exponent:g}',
         'router_heads': ','.join(config.head_names) if graph.network.router is not None else '',
         'antialias': '1' if config.antialias else '0',
-        'input': 'RGB, resized to width x height bilinearly, with half-pixel centres and '
-        'antialiasing if antialias is 1, else with align_corners=True, then value / 255 * 2 - 1, '
-        'planes of float32 (1, 3, height, width)',
+        'input': 'float32 (1, 3, height, width), RGB planes with values from -1 to 1 (value / 255 '
+        '* 2 - 1). Resize images bilinearly to width x height: with half-pixel centres and '
+        'antialiasing if antialias is 1, otherwise with align_corners=True.',
         'units': 'depth_m and uncertainty_m: metres along the optical axis; '
         'relative_depth: inverse depth without unit',
         **({KEY: json_text(content_of(maps))} if maps else {}),
