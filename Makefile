@@ -79,7 +79,7 @@ out/textures:
 	rm -r out/textures.part
 
 # Images with exact depth for `dataset: folder`, path-traced; those of out/path_traced_val have models and textures of their own.
-IMAGES ?= 2500
+IMAGES ?= 2000
 VALIDATION_IMAGES ?= 100
 path-traced: build out/textures out/hdri out/llvm
 	export DRJIT_LIBLLVM_PATH="$${DRJIT_LIBLLVM_PATH:-$$(find out/llvm -name 'libLLVM*.so*' | head -n 1)}" && \

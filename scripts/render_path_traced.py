@@ -1,6 +1,6 @@
 """Render training images of crates, tables, shelves and rooms with exact depth.
 
-    .venv/bin/python scripts/render_path_traced.py out/path_traced --images 2500 --processes 2
+    .venv/bin/python scripts/render_path_traced.py out/path_traced --images 2000 --processes 2
 
 `zoedepth train` and `zoedepth evaluate` read the folder with `dataset: folder`. An interrupted run
 continues. Mitsuba is two to three times faster with LLVM 16 or newer; DRJIT_LIBLLVM_PATH names its
