@@ -154,6 +154,16 @@ def test_a_folder_with_a_run_of_other_settings_is_refused(finished):
         run(finished.parent, seed=6)
 
 
+def test_a_folder_in_which_another_run_writes_is_refused(tmp_path):
+    class Second(Progress):
+        def start(self, stage, done, total):
+            with pytest.raises(ValueError, match='another training writes into this folder'):
+                run(tmp_path)
+
+    train(configured(tmp_path), Process(), progress=Second())
+    run(tmp_path)  # the lock ends with the run
+
+
 def test_two_processes_give_the_losses_of_one(tmp_path):
     # In float32 the first losses agree to 4e-7, but every step of a network this small multiplies
     # the difference: 1e-5 after six of them. In float64 only a real difference is left.

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 
+from zoedepth_ros.files import open_locked
 from zoedepth_ros.model.presets import preset
 from zoedepth_ros.model.training_camera import FOCAL_EXPONENT_KEY, TRAINING_HFOV_KEY
 from zoedepth_ros.model.zoedepth import ZoeDepth, create_model
@@ -25,6 +27,8 @@ from zoedepth_ros.weights.read import read_checkpoint
 
 FINAL = 'final.safetensors'
 """File of the weights at the end of a run."""
+LOCK = 'lock'
+"""File that the run which writes into a folder has locked."""
 
 
 def train(
@@ -38,26 +42,28 @@ def train(
     """Run all remaining stages and return the file of the best weights of the last stage.
 
     metadata: written to the weights files.  Raises ValueError if the output folder contains a run
-    with other settings, unless `restart` is set.
+    with other settings, unless `restart` is set, or if another run writes into it.
     """
     check_heads(config)
     model = create_model(preset(config.model), config.seed)
     check_stages(config, model, process)
     folder = config.folder
     folder.mkdir(parents=True, exist_ok=True)
-    state = None if restart else load_state(folder, process.device)
-    inherited = start_from(model, config) if state is None else state.inherited
-    config = with_training_camera(config, inherited)
-    if state is not None:
-        check_same_run(state.config, config, folder)
-    process.wait()
-    model.to(process.device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    camera = {TRAINING_HFOV_KEY: f'{config.training_hfov_deg:g}'}
-    if config.focal_exponent:
-        camera[FOCAL_EXPONENT_KEY] = f'{config.focal_exponent:g}'
-    facts = {**inherited, **camera, **(metadata or {})}
     with ExitStack() as stack:
+        if process.leads:
+            stack.enter_context(reserved(folder))
+        state = None if restart else load_state(folder, process.device)
+        inherited = start_from(model, config) if state is None else state.inherited
+        config = with_training_camera(config, inherited)
+        if state is not None:
+            check_same_run(state.config, config, folder)
+        process.wait()
+        model.to(process.device)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        camera = {TRAINING_HFOV_KEY: f'{config.training_hfov_deg:g}'}
+        if config.focal_exponent:
+            camera[FOCAL_EXPONENT_KEY] = f'{config.focal_exponent:g}'
+        facts = {**inherited, **camera, **(metadata or {})}
         tensorboard = None
         if config.tensorboard and process.leads:
             from torch.utils.tensorboard import SummaryWriter  # an optional package
@@ -77,9 +83,23 @@ def train(
             if state is not None and state.stage == number:
                 loop.resume(state)
             loop.run()
-    if process.leads:
-        save_weights(model, folder / FINAL, facts)
+        if process.leads:
+            save_weights(model, folder / FINAL, facts)
     return best_file(config)
+
+
+def reserved(folder: Path) -> BinaryIO:
+    """Lock an output folder until the file is closed.
+
+    Raises ValueError if another run has the lock.
+    """
+    try:
+        return open_locked(folder / LOCK)
+    except BlockingIOError:
+        raise ValueError(
+            f'{folder}: another training writes into this folder: wait for its end, or choose '
+            'another --output'
+        ) from None
 
 
 def check_heads(config: TrainingConfig) -> None:
