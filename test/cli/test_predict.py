@@ -84,6 +84,12 @@ def test_range_head_and_router_are_printed(folder, tmp_path, fake, capsys):
     assert '[1/1]' in text
 
 
+def test_the_reason_of_no_depth_is_printed(folder, tmp_path, fake, capsys):
+    fake.depth = 0.05
+    predict(folder / 'a.png', '--out', tmp_path / 'out', '--depth-min', '0.1')
+    assert 'no depth: 100% of the pixels are nearer than --depth-min' in capsys.readouterr().out
+
+
 def test_options_reach_the_predictor(folder, tmp_path, fake):
     predict(
         folder / 'a.png', '--out', tmp_path / 'out', '--model', 'ZoeD_tiny_N', '--weights', 'w.pt',

@@ -25,6 +25,9 @@ from zoedepth_ros.geometry.field_of_view import ASSUMED_DEG
 from zoedepth_ros.pipeline.settings import PipelineSettings
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from zoedepth_ros.inference.result import DepthPredictor
     from zoedepth_ros.media.files import StoredImage
     from zoedepth_ros.pipeline.sequence import ImageOutputs
@@ -259,19 +262,26 @@ def _read(path: Path, bits: int) -> StoredImage:
 
 
 def _describe(found: ImageOutputs, elapsed_s: float) -> None:
-    import numpy as np
-
     assert found.depth_m is not None
-    known_m = found.depth_m[np.isfinite(found.depth_m)]
-    if known_m.size:
-        depth = f'{known_m.min():.2f} to {known_m.max():.2f} m, median {np.median(known_m):.2f} m'
-    else:
-        depth = 'no depth'
     shares = ', '.join(f'{head} {p:.1%}' for head, p in (found.router_probabilities or {}).items())
     router = f' (router: {shares})' if shares else ''
-    print(f'    {depth}; head {found.head}{router}; {elapsed_s:.2f} s')
+    print(f'    {_range_text(found.depth_m)}; head {found.head}{router}; {elapsed_s:.2f} s')
     for text in found.notices:
         print(f'    {text}')
+
+
+def _range_text(depth_m: NDArray[np.float32]) -> str:
+    """Return smallest, largest and median depth, or why no pixel has depth."""
+    import numpy as np
+
+    known_m = depth_m[np.isfinite(depth_m)]
+    if known_m.size:
+        return f'{known_m.min():.2f} to {known_m.max():.2f} m, median {np.median(known_m):.2f} m'
+    return (
+        f'no depth: {np.mean(depth_m == -np.inf):.0%} of the pixels are nearer than --depth-min, '
+        f'{np.mean(depth_m == np.inf):.0%} are sky or farther than --depth-max, '
+        f'{np.mean(np.isnan(depth_m)):.0%} are unknown'
+    )
 
 
 def _write(target: Path, found: ImageOutputs, settings: PipelineSettings, warning: str) -> None:
