@@ -55,7 +55,8 @@ ARGUMENTS = [
         'weights',
         default_value='',
         description="Weights file, or 'random' for tests without real depth. An empty value uses "
-        'the weights in this package, or downloads the released ones once.',
+        'the weights in this package for ZoeD_S_NK, and downloads the released weights once for '
+        'other models.',
     ),
     DeclareLaunchArgument(
         'device',

@@ -80,13 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
     source = parser.add_mutually_exclusive_group()
-    source.add_argument('--image', help='an image, several, or a folder of images')
+    source.add_argument('--image', help='image, list of images, or folder')
     source.add_argument('--video', help='a video file')
     source.add_argument('--camera', help='number or device file of a webcam')
-    parser.add_argument('--model', help='a name of `zoedepth models`')
-    parser.add_argument('--weights', help="a weight file, or 'random'")
+    parser.add_argument('--model', help='name of the model (`zoedepth models`)')
+    parser.add_argument('--weights', help="weights file, or 'random'")
     parser.add_argument('--duration', type=float, default=20.0, help='duration of the stream [s]')
-    parser.add_argument('--out', type=Path, default=ROOT / 'out' / 'demo', help='folder')
+    parser.add_argument(
+        '--out', type=Path, default=ROOT / 'out' / 'demo', help='folder of the results'
+    )
     args = parser.parse_args(arguments)
     if not 1.0 <= args.duration <= 3600.0:
         parser.error(f'--duration must be between 1 and 3600 seconds, got {args.duration:g}')

@@ -64,13 +64,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
-    parser.add_argument('--truth', action='store_true', help='ground truth only, no network')
-    parser.add_argument('--model', default='ZoeD_S_NK', help='a name of `zoedepth models`')
-    parser.add_argument('--weights', help="file, or 'random'; default: those of the name")
+    parser.add_argument('--truth', action='store_true', help='show only ground truth')
+    parser.add_argument(
+        '--model', default='ZoeD_S_NK', help='name of the model (`zoedepth models`)'
+    )
+    parser.add_argument('--weights', help="weights file, or 'random'")
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda')
-    parser.add_argument('--indoor-seed', type=int, default=2, help='0 is the first held out')
-    parser.add_argument('--outdoor-seed', type=int, default=8, help='0 is the first held out')
-    parser.add_argument('--height', type=int, default=480, help='of the rendered scenes [px]')
+    parser.add_argument('--indoor-seed', type=int, default=2, help='seed of the room')
+    parser.add_argument('--outdoor-seed', type=int, default=8, help='seed of the street')
+    parser.add_argument('--height', type=int, default=480, help='height of a scene [px]')
     parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'images' / 'demo.png')
     return parser.parse_args(arguments)
 

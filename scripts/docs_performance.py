@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
     what = 'profile the network on cpu, cuda or cuda:N, or the node'
     parser.add_argument('--profile', metavar='cpu|cuda|node', help=what)
-    parser.add_argument('--model', default='ZoeD_M12_NK', help='%(default)s')
+    parser.add_argument('--model', default='ZoeD_M12_NK', help='name of the model')
     parser.add_argument('--check', action='store_true', help='compare, write nothing')
     args = parser.parse_args(arguments)
     if args.profile:

@@ -63,13 +63,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
-    parser.add_argument('--truth', action='store_true', help='ground truth, no network')
-    parser.add_argument('--model', default='ZoeD_S_NK', help='a name of `zoedepth models`')
-    parser.add_argument('--weights', help="file, or 'random'; default: those of the name")
-    parser.add_argument('--seed', type=int, default=HELD_OUT_SEED + 1, help='of the trajectory')
+    parser.add_argument('--truth', action='store_true', help='show only ground truth')
+    parser.add_argument(
+        '--model', default='ZoeD_S_NK', help='name of the model (`zoedepth models`)'
+    )
+    parser.add_argument('--weights', help="weights file, or 'random'")
+    parser.add_argument(
+        '--seed', type=int, default=HELD_OUT_SEED + 1, help='seed of the trajectory'
+    )
     parser.add_argument('--frames', type=int, default=48)
-    parser.add_argument('--height', type=int, default=240, help='of the images [px]')
-    parser.add_argument('--quality', type=int, default=55, help='of WebP, 0 to 100')
+    parser.add_argument('--height', type=int, default=240, help='height of the images [px]')
+    parser.add_argument('--quality', type=int, default=55, help='quality of WebP, 0 to 100')
     parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'images' / 'trajectory.webp')
     return parser.parse_args(arguments)
 

@@ -57,7 +57,7 @@ class Measurement:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else '')
-    parser.add_argument('--rates', type=float, nargs='+', default=[1.0], help='of a camera [Hz]')
+    parser.add_argument('--rates', type=float, nargs='+', default=[1.0], help='image rates [Hz]')
     parser.add_argument('--rounds', type=int, default=3, help='number of rounds')
     parser.add_argument('--seconds', type=float, default=10.0, help='duration of a round [s]')
     parser.add_argument('--model', default='ZoeD_S_NK')

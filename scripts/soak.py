@@ -203,13 +203,13 @@ def main() -> int:
     parser.add_argument(
         '--warm-up', type=float, default=30.0, help='time before the measurement [s]'
     )
-    parser.add_argument('--rate', type=float, default=30.0, help='of the camera [Hz]')
+    parser.add_argument('--rate', type=float, default=30.0, help='image rate of the camera [Hz]')
     parser.add_argument('--model', default='', help='a real network instead of a fake one')
-    parser.add_argument('--weights', default='', help='with --model; as the parameter weights')
+    parser.add_argument('--weights', default='', help='weights file of --model')
     parser.add_argument('--width', type=int, default=320)
     parser.add_argument('--height', type=int, default=240)
     parser.add_argument('--out', type=Path, help='report file (docs/benchmarks/soak_NETWORK.json)')
-    parser.add_argument('--max-age', type=float, default=0.5, help='older is stale [s]')
+    parser.add_argument('--max-age', type=float, default=0.5, help='age of a stale message [s]')
     args = parser.parse_args()
 
     import rclpy

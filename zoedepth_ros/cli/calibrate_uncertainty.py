@@ -33,7 +33,10 @@ DEFAULT_SCENES = 2000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_data_arguments(
-        parser, 'Data set, as for `zoedepth evaluate`.', scenes=DEFAULT_SCENES, seed=19000
+        parser,
+        'Name of the data set; `zoedepth evaluate --help` lists the names.',
+        scenes=DEFAULT_SCENES,
+        seed=19000,
     )
     add = parser.add_argument
     add(

@@ -150,7 +150,7 @@ def _export_onnx(args: argparse.Namespace, path: Path) -> None:
     check = exported.check
     print(
         f'check    ONNX Runtime against torch, {len(check.agreements)} images: largest deviation '
-        f'of a pixel {check.worst:.1e} of the mean'
+        f'of a pixel {check.worst:.1e} of the mean of the output'
     )
     for line in check.lines():
         print(f'         {line}')

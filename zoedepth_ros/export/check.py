@@ -128,7 +128,8 @@ def compare(
         for name, (_, x) in deviations.items()
         if math.isfinite(max_deviation) and not x <= max_deviation
     ]
-    problems = [f'by more than {max_deviation:g} of the mean: {", ".join(far)}'] if far else []
+    limit = f'{max_deviation:g} of the mean of the output'
+    problems = [f'by more than {limit}: {", ".join(far)}'] if far else []
     problems += [f'({limits_text()}): {"; ".join(wrong)}'] if wrong else []
     if problems:
         raise DeviationError(f'{runs[0]} deviates from {runs[1]} {"; ".join(problems)}')

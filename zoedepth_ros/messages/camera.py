@@ -34,8 +34,8 @@ PATIENCE_S = 0.05
 """Longest time to wait for the camera_info of an image while camera_info changes [s]."""
 
 OTHER_STAMP = (
-    'camera_info changes, but some images have no camera_info with the same stamp: these '
-    'images use the newest camera_info'
+    'the calibration in camera_info changes, but some images have no camera_info with the same '
+    'stamp: these images use the newest camera_info'
 )
 
 UNUSABLE = 'unusable camera_info'

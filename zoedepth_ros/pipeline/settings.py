@@ -123,8 +123,9 @@ class PipelineSettings:
         'factor',
         "Form of the correction that the node estimates with scale.source. 'factor' "
         "multiplies all depth by one factor. 'curve' also corrects depth by a smooth function "
-        'of image position and depth, fitted where an image has 30 or more measured points '
-        "spread over it. 'curve' needs scale.source 'scan', 'points' or 'motion'.",
+        'of image position and depth. The node fits this function to 30 or more points of known '
+        "depth that are spread over the image and differ in depth. 'curve' needs scale.source "
+        "'scan', 'points' or 'motion'.",
         choices=('factor', 'curve'),
     )
     focal_correction: str = parameter(

@@ -95,7 +95,7 @@ def _merged(rule: Rule, state_dict: Mapping[str, Tensor]) -> Tensor:
             f'{name} {tuple(x.shape)}' for name, x in zip(rule.sources, tensors, strict=True)
         )
         raise WeightsError(
-            f'the file has tensors whose shapes do not fit together: {shapes}'
+            f'the shapes of tensors in the file do not fit {rule.target}: {shapes}'
         ) from error
 
 
