@@ -204,7 +204,7 @@ def main() -> int:
         '--warm-up', type=float, default=30.0, help='time before the measurement [s]'
     )
     parser.add_argument('--rate', type=float, default=30.0, help='image rate of the camera [Hz]')
-    parser.add_argument('--model', default='', help='a real network instead of a fake one')
+    parser.add_argument('--model', default='', help='name of the model (default: a fake network)')
     parser.add_argument('--weights', default='', help='weights file of --model')
     parser.add_argument('--width', type=int, default=320)
     parser.add_argument('--height', type=int, default=240)

@@ -48,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--weights',
         default=AUTO,
         metavar='FILE',
-        help="Weights file of the model. 'random' makes random weights with which every part of "
-        "the network affects the output. 'auto' uses the weights in this package, or else random "
-        'weights (default: %(default)s).',
+        help="Weights file of the model. 'random' makes random weights, scaled so that an error "
+        "in any part of the network is visible in the depth. 'auto' uses the weights in this "
+        'package, or else random weights (default: %(default)s).',
     )
     add_device_options(parser)
     add(

@@ -92,7 +92,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='scale.yaml',
         help='Scale file to write (default: %(default)s).',
     )
-    add('--camera', default='', metavar='NAME', help='Name of the camera in the scale file.')
+    add(
+        '--camera',
+        default='',
+        metavar='NAME',
+        help='Name of the camera, which is written into the scale file as a note for the reader.',
+    )
     add_network_options(parser)
     add_settings(parser, besides=NO_EFFECT)
 

@@ -229,8 +229,8 @@ class PipelineSettings:
         0.03,
         'Increase per metre of horizontal distance from the camera [m/m] of the height up to '
         'which points belong to the ground. It allows for sloping ground and errors of depth. A '
-        'point is an obstacle if it is higher than obstacles.min_height + '
-        'obstacles.ground_slope x its horizontal distance.',
+        'point up to obstacles.max_height is an obstacle if it is higher than '
+        'obstacles.min_height + obstacles.ground_slope x its horizontal distance.',
         limits=(0.0, 1.0),
     )
     obstacles_max_height_m: float = parameter(
