@@ -321,6 +321,15 @@ def test_a_smaller_network_that_cannot_be_built_leaves_nothing_running():
     assert any('384 x 512 only' in text for text in predictor.warnings)
 
 
+def test_wrong_images_are_refused_and_no_image_needs_no_network():
+    predictor = degrading(Hardware())
+    for wrong in (np.zeros(3, np.uint8), [[1, 2, 3]]):
+        with pytest.raises(ValueError, match=r'expected .* uint8'):
+            predictor(wrong)
+    assert predictor.predict_batch([], [], routes=[]) == []
+    assert (predictor.notices, predictor.warnings) == ((), [])
+
+
 def together(predictor, images):
     return predictor.predict_batch([RGB] * images, ['auto'] * images, routes=[True] * images)
 

@@ -195,8 +195,7 @@ class FallbackPredictor:
         self, rgb: Rgb, head: str = AUTO, *, route: bool = True, depth_only: bool = False
     ) -> DepthResult:
         """Predict; see DepthPredictor.  Raises InferenceError also after a fallback."""
-        size = (rgb.shape[0], rgb.shape[1])
-        return self._predicted(lambda it: it(rgb, head, route=route, depth_only=depth_only), size)
+        return self._predicted(lambda it: it(rgb, head, route=route, depth_only=depth_only), [rgb])
 
     def predict_batch(
         self,
@@ -213,17 +212,13 @@ class FallbackPredictor:
         """
         return self._predicted(
             lambda it: it.predict_batch(images, heads, routes=routes, depth_only=depth_only),
-            (images[0].shape[0], images[0].shape[1]),
-            len(images),
+            images,
         )
 
     def _predicted(
-        self, predict: Callable[[DepthPredictor], Result], image: Size, images: int = 1
+        self, predict: Callable[[DepthPredictor], Result], images: Sequence[Rgb]
     ) -> Result:
-        """Predict; after an error fall back, then raise it.
-
-        image: height and width of the first of `images` [px].
-        """
+        """Predict images; after an error fall back, then raise it."""
         if self._recover_if_requested():
             raise InferenceError(
                 'the image was dropped, because the depth network was being rebuilt'
@@ -232,12 +227,12 @@ class FallbackPredictor:
             return predict(self._running())
         except InferenceError as error:  # released first: it holds this network's maps
             kind, text = type(error), str(error)
-        if images > 1 and kind is OutOfMemory:
-            self.batch_limit = images // 2
+        if len(images) > 1 and kind is OutOfMemory:
+            self.batch_limit = len(images) // 2
             now = f'the depth network processes at most {self.batch_limit} images at once'
             self._report(BATCH, now, text)
-        elif images == 1 or kind is not NotFinite:
-            self._fall_back(kind, text, image)
+        elif len(images) == 1 or kind is not NotFinite:
+            self._fall_back(kind, text, (images[0].shape[0], images[0].shape[1]))
         raise kind(text)
 
     def _report(self, kind: type[InferenceError] | str, now: str, text: str) -> None:
