@@ -102,6 +102,26 @@ train(configured(Path(sys.argv[1])), Process(), progress=Fatal())
 """
 
 
+BAR = """
+from zoedepth_ros.training.loop import Progress
+progress = Progress(shown=True)
+progress.start('metric', 2, 5)
+progress.step({'loss': 0.5})
+progress.start('next', 0, 1)
+"""
+
+
+def test_the_bars_of_a_run_follow_the_environment_variables_of_tqdm():
+    for value, is_shown in (('1', False), ('', True)):
+        process = subprocess.run(
+            [sys.executable, '-c', BAR],
+            env={**ENVIRONMENT, 'TQDM_DISABLE': value},
+            capture_output=True,
+            check=True,
+        )
+        assert (b'metric:' in process.stderr) is is_shown
+
+
 def test_a_killed_run_resumes_with_the_curve_of_an_undisturbed_one(finished, tmp_path):
     command = [sys.executable, '-c', KILLED, str(tmp_path)]
     process = subprocess.run(

@@ -66,10 +66,9 @@ def embed(
     file, if the new one is too large.
     """
     network = ZoeDepth(preset(model))
-    loaded = load_weights(network, weights)
+    inherited = inherited_metadata(load_weights(network, weights).metadata)
     folder.mkdir(parents=True, exist_ok=True)
     scratch, path = folder / f'{model}.new', folder / f'{model}.safetensors'
-    inherited = inherited_metadata(loaded.metadata)
     facts = {**inherited, **origin(recipe, inherited.get('notice', '')), 'trained_on': WARNING}
     try:
         save_weights(network, scratch, facts, dtype=torch.float16)

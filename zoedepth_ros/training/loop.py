@@ -46,8 +46,8 @@ class Progress:
     def start(self, stage: str, done: int, total: int) -> None:
         """Start the bar of a stage with `done` completed steps."""
         self._bar.close()
-        how = {'unit': 'step', 'mininterval': 1.0, 'disable': not self._shown}
-        self._bar = tqdm(desc=stage, initial=done, total=total, **how)
+        if self._shown:
+            self._bar = tqdm(desc=stage, initial=done, total=total, unit='step', mininterval=1.0)
 
     def step(self, values: dict[str, float]) -> None:
         """Advance by one step; values: the latest losses, empty if unchanged."""
