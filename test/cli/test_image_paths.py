@@ -26,10 +26,17 @@ def test_a_named_file_is_accepted_with_any_suffix(tmp_path):
     assert find_images([f'{tmp_path}/x.cam']) == [tmp_path / 'x.cam']
 
 
-def test_a_name_that_no_disk_takes_is_reported_beside_the_others(tmp_path):
+@pytest.mark.parametrize('name', ['x.png', 'x_depth.png'])
+def test_a_name_that_no_disk_takes_is_reported_beside_the_others(tmp_path, name):
     touch(tmp_path, 'a.png')
-    paths = find_images([f'{tmp_path}/a.png', 300 * 'x' + '.png'])
+    paths = find_images([f'{tmp_path}/a.png', 300 * 'x' + name])
     assert unreadable(paths) == {paths[1]: 'File name too long'}
+
+
+def test_a_missing_image_named_like_depth_is_reported_beside_the_others(tmp_path):
+    touch(tmp_path, 'a.png', 'b_depth.npy')
+    paths = find_images([f'{tmp_path}/a.png', f'{tmp_path}/b_depth.png'])
+    assert unreadable(paths) == {paths[1]: 'no such file'}
 
 
 def test_a_link_to_a_missing_image_in_a_folder_is_reported(tmp_path):

@@ -21,8 +21,9 @@ def find_images(arguments: Iterable[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for argument in arguments:
         path = Path(argument).expanduser()
-        if unreadable([path]) or not path.is_dir():
-            if path.stem.endswith('_depth') and _is_output(path):
+        is_readable = not unreadable([path])
+        if not (is_readable and path.is_dir()):
+            if is_readable and path.stem.endswith('_depth') and _is_output(path):
                 raise ValueError(f'{path}: the file is depth of an earlier run, expected an image')
             found[path] = None
             continue
