@@ -117,6 +117,32 @@ def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
     assert (stages['wait'], stages['publish']) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ('topic', 'rate'),
+    [
+        ('depth/image', 'depth_rate'),
+        ('depth/image/compressedDepth', 'depth_rate'),
+        ('depth/uncertainty', 'depth_rate'),
+        ('depth/color/compressed', 'depth_rate'),
+        ('scan', 'depth_rate'),
+        ('depth/points', 'cloud_rate'),
+        ('depth/points/obstacles', 'cloud_rate'),
+        ('depth/points/clearing', 'cloud_rate'),
+    ],
+)
+def test_every_output_alone_counts_for_the_rate_of_its_kind(topic, rate):
+    bench = Bench(
+        subscribed=frozenset({topic}),
+        **{'scan.enabled': True, 'camera.height': 1.0, 'camera.pitch_tolerance': 0.0},
+    )
+    for i in range(3):
+        bench.now_s = 1000.0 + i
+        bench.process()
+    assert len(bench.publishers.sent[topic]) == 3
+    msg = report(bench.statistics)
+    assert {name for name in ('depth_rate', 'cloud_rate') if getattr(msg, name) > 0.0} == {rate}
+
+
 def test_all_is_well_when_depth_flows():
     reported = Diagnostics('/ns/zoedepth').make(report(), NodeSettings())
     assert reported.name == '/ns/zoedepth: depth'

@@ -420,8 +420,9 @@ class PipelineSettings:
         0.0,
         "Horizontal field of view [rad] of the training camera, the camera of the network's "
         'training images, for images with the aspect ratio 4:3. It is used by focal_correction. '
-        '0.0 uses the value in the weights file or, if the file has no value, the camera of NYU '
-        'Depth v2 for the indoor head and the camera of KITTI for the outdoor head.',
+        '0.0 uses the value in the weights file or in the contract of a network from outside '
+        'this package. Weights of ZoeDepth without a value use the camera of NYU Depth v2 for the '
+        'indoor head and the camera of KITTI for the outdoor head.',
         limits=(0.0, 3.0),
         check=_why_no_field_of_view,
     )

@@ -24,7 +24,6 @@ from zoedepth_ros.messages.camera import (
     CameraUnknown,
     seconds,
 )
-from zoedepth_ros.messages.compressed import DEPTH_TOPIC
 from zoedepth_ros.messages.image_order import LATE, OUT_OF_ORDER, RESTART_AFTER_S, ImageOrder
 from zoedepth_ros.messages.images import ConversionError, ImageReader
 from zoedepth_ros.pipeline import outputs
@@ -298,7 +297,6 @@ class ImageProcessor:
 
     def _publish(self, prepared: PreparedImage, result: DepthResult) -> None:
         image, due, topics = prepared.image, prepared.request.due, prepared.topics
-        streams = ['router'] if result.router_probabilities else []
         header, settings = image.msg.header, prepared.settings
         references, transforms = self._references, self._transforms
         odometry = settings.scale_odometry_frame
@@ -314,7 +312,7 @@ class ImageProcessor:
         )
         made_s = sent_s = 0.0
         age_s: float | None = None  # when the first message, the depth image, is out
-        depth_topic = outputs.DEPTH if outputs.DEPTH in topics else DEPTH_TOPIC
+        sent: set[str] = set()
         before_s = time.monotonic()
         for topic, msg in self._messages.of(found, header, topics, settings):
             between_s = time.monotonic()
@@ -325,16 +323,16 @@ class ImageProcessor:
             if topic == outputs.DOMAIN:
                 continue
             age_s = self._age_filter.age_s(image) if age_s is None else age_s
-            if topic == outputs.POINTS:
-                streams.append('cloud')
-            elif topic == depth_topic:
-                streams.append('depth')
+            sent.add(OUTPUT_OF.get(topic, topic))
         if due.depth or due.clouds:
             ground, before = self.pipeline.ground_notice, self._ground_notice
             if ground and not before:
                 self._warn(ground)
             self._ground_notice = ground
             self.statistics.note_stages(postprocess=made_s, publish=sent_s)
+        groups = {'depth': outputs.DEPTH_OUTPUTS, 'cloud': outputs.CLOUD_OUTPUTS}
+        streams = [stream for stream, group in groups.items() if sent & group]
+        streams += ['router'] * bool(result.router_probabilities)
         self.statistics.note_outputs(age_s, streams)
 
     def _up(self, header: Any, at: NodeSettings) -> tuple[float, float, float] | None:

@@ -263,35 +263,35 @@ class NodeSettings(PipelineSettings):
     warn_rate_hz: float = parameter(
         'diagnostics.warn_rate',
         0.0,
-        'Smallest rate [Hz] of depth/image or, if only clouds have subscribers, of the clouds. '
-        '/diagnostics reports WARN below this rate. 0.0 disables this limit.',
+        'Smallest rate [Hz] of depth/image, depth/uncertainty, depth/color and scan or, if only '
+        'clouds have subscribers, of the clouds. /diagnostics reports WARN below this rate. 0.0 '
+        'disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     error_rate_hz: float = parameter(
         'diagnostics.error_rate',
         0.0,
-        'Smallest rate [Hz] of depth/image or, if only clouds have subscribers, of the clouds. '
-        '/diagnostics reports ERROR below this rate. 0.0 disables this limit.',
+        'Smallest rate [Hz] of depth/image, depth/uncertainty, depth/color and scan or, if only '
+        'clouds have subscribers, of the clouds. /diagnostics reports ERROR below this rate. 0.0 '
+        'disables this limit.',
         limits=(0.0, MAX_RATE_HZ),
     )
     warn_drops: float = parameter(
         'diagnostics.warn_drops',
         0.0,
         "Largest share, 0 to 1, of the last second's images that may be dropped or lack an "
-        'output. An image counts if it is damaged, too old or out of order, or if an output '
-        'needs camera_info or the ground and has none. Images that a newer image replaced do '
-        'not count. /diagnostics reports WARN above this share: with 0.0 for any such image, '
-        'with 1.0 never.',
+        'output, for example because they are damaged or too old, or because camera_info is '
+        'missing. Images that were replaced by a newer image do not count. /diagnostics '
+        'reports WARN above this share: with 0.0 for a single dropped image, with 1.0 never.',
         limits=(0.0, 1.0),
     )
     error_drops: float = parameter(
         'diagnostics.error_drops',
         0.9,
         "Largest share, 0 to 1, of the last second's images that may be dropped or lack an "
-        'output. An image counts if it is damaged, too old or out of order, or if an output '
-        'needs camera_info or the ground and has none. Images that a newer image replaced do '
-        'not count. /diagnostics reports ERROR above this share: with 0.0 for any such image, '
-        'with 1.0 never.',
+        'output, for example because they are damaged or too old, or because camera_info is '
+        'missing. Images that were replaced by a newer image do not count. /diagnostics '
+        'reports ERROR above this share: with 0.0 for a single dropped image, with 1.0 never.',
         limits=(0.0, 1.0),
     )
     warn_memory_mb: float = parameter(
