@@ -139,7 +139,7 @@ def test_a_lens_that_sees_nothing_in_the_middle_column_has_a_scan_of_the_others(
     [
         (RAYS, {'band_rows': 0}, '0 rows of 200 x 101 px'),
         (RAYS, {'up': (0.0, 0.0, -1.0)}, 'straight up or down'),
-        (np.full_like(RAYS, np.nan), {}, 'with this calibration too few pixels have a ray'),
+        (np.full_like(RAYS, np.nan), {}, 'the calibration gives a direction for too few pixels'),
     ],
 )
 def test_what_has_no_scan_is_refused_with_the_reason(directions, given, reason):

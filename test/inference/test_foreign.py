@@ -287,12 +287,12 @@ def test_depth_that_needs_the_camera_is_not_guessed_without_one(tmp_path):
         (
             'canonical of the image',
             {'focal_correction': 'scale'},
-            'the network itself uses the focal length',
+            'already corrected for the focal length',
         ),
         (
             'canonical of the image',
             {'camera_training_hfov_rad': 1.0},
-            'the network itself uses the focal length',
+            'already corrected for the focal length',
         ),
         ('ray', {'focal_correction': 'warp', 'camera_training_hfov_rad': 1.0}, 'along the ray'),
         ('metric', {'focal_correction': 'scale'}, 'training camera of this network is unknown'),

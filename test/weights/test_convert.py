@@ -238,7 +238,7 @@ def test_the_variant_of_a_swin_is_told_from_names_and_masks() -> None:
     assert (variant.format, variant.architecture, variant.family) == ('midas', 'relative', 'swin2')
     assert (variant.embed_dim, variant.depth, variant.window) == (128, 24, 24)
     assert str(variant) == (
-        'relative depth on a Swin v2 with 24 blocks of 128 to 1024 channels, windows of 24'
+        'relative depth on a Swin v2 with 24 blocks of 128 to 1024 channels, window size 24'
     )
     unmasked = {k: v for k, v in shapes.items() if not k.endswith('attn_mask')}
     assert detect_variant(unmasked).window is None

@@ -223,7 +223,7 @@ def test_a_midas_file_on_a_swin_starts_a_training(tmp_path: Path) -> None:
     ('change', 'message'),
     [
         ({'embed_dim': 32}, '9 blocks of 16 to 128 channels.*9 blocks of 32 to 256 channels'),
-        ({'window': 2}, 'windows of 4, .*, windows of 2'),
+        ({'window': 2}, 'window size 4, .*, window size 2'),
         (None, 'on a Swin v2 .* expected weights for .* on a BEiT with 5 blocks of 32 channels'),
     ],
 )

@@ -117,7 +117,7 @@ def runtime_baselines(
     """
     plain = replace(ours, weights=file, precision='fp32', optimization='auto')
     openvino = replace(plain, kind='openvino')
-    tf32 = ' (products rounded to TF32)' if on_gpu else ''
+    tf32 = ' (matrix products rounded to TF32)' if on_gpu else ''
     found = [
         Baseline('onnxruntime', f'ONNX Runtime, fp32{tf32}', replace(plain, kind='onnxruntime')),
         Baseline('openvino_half', f'OpenVINO, {half}', replace(openvino, precision=half)),

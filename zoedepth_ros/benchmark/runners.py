@@ -48,7 +48,7 @@ class OurRunner:
             'precision': predictor.precision,
             'optimization': predictor.optimization,
             'optimization_note': predictor.optimization_note,
-            'tf32': f'products {products}, convolutions {convolutions}',
+            'tf32': f'matrix products {products}, convolutions {convolutions}',
         }
 
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

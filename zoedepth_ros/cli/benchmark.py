@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--optimization',
         default=AUTO,
         choices=('auto', 'packed', 'off', 'compile'),
-        help='Execution mode of the network, as in the parameter optimization (default: auto).',
+        help="Execution mode of the network: a value of the node's parameter `optimization` "
+        '(default: auto).',
     )
     add(
         '--rounds',

@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from zoedepth_ros.geometry.filters import BEYOND_LIMIT_M, nearest_range
 from zoedepth_ros.geometry.ground import UP_OF_A_LEVEL_CAMERA, Up, quarter_turns
 
-NO_RAYS = 'there is no scan: with this calibration too few pixels have a ray'
+NO_RAYS = (
+    'there is no scan, because the calibration gives a direction for too few pixels: is its '
+    'distortion D correct?'
+)
 
 
 @dataclass(frozen=True, slots=True)

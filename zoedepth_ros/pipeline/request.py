@@ -338,8 +338,8 @@ def why_unfit(settings: PipelineSettings, predictor: DepthPredictor) -> str | No
     if found.is_canonical and (corrects or settings.camera_training_hfov_rad > 0.0):
         name = f'focal_correction {correction}' if corrects else 'camera.training_hfov'
         return (
-            f'{name} is not allowed, because the network itself uses the focal length '
-            '(depth.kind canonical in its contract)'
+            f'{name} is not allowed, because the depth of this network is already corrected for '
+            'the focal length (depth.kind canonical in its contract)'
         )
     if found.along_ray and correction == WARP:
         return (

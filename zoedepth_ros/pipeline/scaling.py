@@ -270,8 +270,8 @@ class Scaling(Resumable, holds=(DepthShape,)):
         states = {h: t.state for h, t in self._trackers.items() if t.state.confidence > 0.0}
         if not states:
             raise ValueError(
-                'nothing is written, because no scale has been estimated yet: the node '
-                'estimates the scale while an output has a subscriber'
+                'nothing is written, because no scale has been estimated yet: the node estimates '
+                'the scale if scale.source is not off and an output has a subscriber'
             )
         target = Path(path).expanduser()
         save_scales(target, states)

@@ -72,7 +72,7 @@ class Variant:
         channels = f'{self.embed_dim}' if last == self.embed_dim else f'{self.embed_dim} to {last}'
         family = _FAMILIES[self.family]
         text = f'{kind} on a {family} with {self.depth} blocks of {channels} channels'
-        return text if self.window is None else f'{text}, windows of {self.window}'
+        return text if self.window is None else f'{text}, window size {self.window}'
 
     def fits(self, config: ModelConfig) -> bool:
         """Return whether it fits a network with these settings."""
