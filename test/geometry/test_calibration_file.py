@@ -134,9 +134,11 @@ def test_the_same_camera_is_read_from_every_format(tmp_path, content, camera):
 
 
 @pytest.mark.parametrize('name', ['c.yaml', 'c.yml', 'c.json'])
-def test_what_opencv_writes_is_read(tmp_path, name):
+@pytest.mark.parametrize('newline', ['\n', '\r\n', '\r'])
+def test_what_opencv_writes_is_read(tmp_path, name, newline):
     text = opencv_text(tmp_path, name)
     assert text.startswith('{' if name == 'c.json' else '%YAML:1.0')
+    (tmp_path / name).write_text(text, newline=newline)
     found = read_calibration(tmp_path / name)
     assert (found.width, found.height, found.distortion_model) == (752, 480, 'plumb_bob')
     assert found.k == pytest.approx(K)

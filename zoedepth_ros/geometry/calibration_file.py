@@ -70,12 +70,13 @@ def _content(text: str) -> Any:
     if text.lstrip().startswith('<'):
         raise ValueError(f'expected {EXPECTED}, got XML')
     is_json = text.lstrip().startswith(('{', '['))
+    text = re.sub(r'\r\n?', '\n', text)
     try:
         if is_json:
             return parse_json(re.sub(r'(?m)^\s*//.*', '', text))  # OpenCV writes comments
         # OpenCV's version %YAML:1.0 is none; `ros2 topic echo` separates messages
         text = re.sub(r'\A%YAML.*|!!opencv-[\w-]+', '', text)
-        return parse_yaml(re.sub(r'(?m)^[ \t]*(---|\.\.\.)[ \t\r]*$', '', text))
+        return parse_yaml(re.sub(r'(?m)^[ \t]*(---|\.\.\.)[ \t]*$', '', text))
     except ValueError as error:
         kind = 'JSON' if is_json else 'YAML'
         raise ValueError(f'the file is not {kind}: {error}; expected {EXPECTED}') from None
