@@ -168,6 +168,7 @@ def test_zeros_that_a_driver_fills_d_up_with_do_not_matter(name, used, zeros):
         ({'rectified': True, 'p': [0.0] * 12}, r'not calibrated.*P\[0\]'),
         ({'image_height': 360}, r'640 x 360.*640 x 480'),
         ({'roi': (400, 0, 400, 480)}, 'region of interest'),
+        ({'width': 0}, 'expected the size of the images'),
     ],
 )
 def test_a_calibration_that_cannot_be_used_reports_why(changes, message):

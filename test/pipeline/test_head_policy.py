@@ -1,6 +1,8 @@
 """The head of a video stream: no flicker, no deadlock, no surprise when time jumps."""
 
+import json
 import math
+import random
 import subprocess
 import sys
 from itertools import pairwise
@@ -142,9 +144,18 @@ def test_results_and_policy_are_imported_without_torch():
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
 
 
-def test_the_state_of_a_policy_for_other_heads_is_refused():
+def test_a_policy_continues_from_the_state_of_another_one():
+    chance, one, heads = random.Random(3), policy(smoothing=0.5), set()
+    for number in range(60):
+        other = policy(smoothing=0.5)
+        other.restore(json.loads(json.dumps(one.snapshot())))
+        given = router_output(chance.random())
+        heads.add(one.update(given, number))
+        assert other.update(given, number) == one.head
+        assert other.snapshot() == one.snapshot()
+    assert heads == {'indoor', 'outdoor'}
     with pytest.raises(ValueError, match='expected a saved state of the heads'):
-        HeadPolicy(('all',)).restore(policy().snapshot())
+        HeadPolicy(('all',)).restore(one.snapshot())
 
 
 def test_two_saved_classes_of_one_name_are_refused():
