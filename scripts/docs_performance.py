@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     what = 'profile the network on cpu, cuda or cuda:N, or the node'
     parser.add_argument('--profile', metavar='cpu|cuda|node', help=what)
     parser.add_argument('--model', default='ZoeD_M12_NK', help='name of the model')
-    parser.add_argument('--check', action='store_true', help='compare, write nothing')
+    parser.add_argument('--check', action='store_true', help='compare the diagrams, write nothing')
     args = parser.parse_args(arguments)
     if args.profile:
         found = profile_node() if args.profile == NODE else profile(args.model, args.profile)
