@@ -103,7 +103,10 @@ def sha256_of(file: BinaryIO) -> str:
 
 
 class WriteError(OSError):
-    """A file could not be written; the message states the reason, the space needed, the remedy."""
+    """A file could not be written; the message states the reason, the space needed, the remedy.
+
+    Raised during the work: the command line exits with another code than for errors before it.
+    """
 
 
 @contextmanager
@@ -178,9 +181,19 @@ def name_for_opencv(path: Path) -> str:
         raise ValueError(f'{path}: OpenCV needs a name in UTF-8: rename the file') from None
 
 
+@contextmanager
+def _named_before_the_work(path: Path) -> Iterator[None]:
+    """Translate errors as `named_write_errors` does, but to a plain OSError."""
+    try:
+        with named_write_errors(path):
+            yield
+    except WriteError as error:
+        raise OSError(str(error)) from None
+
+
 def check_writable(path: Path) -> None:
-    """Raise OSError that names `path` if it cannot be written; writes nothing."""
-    with named_write_errors(path), suppress(FileNotFoundError, NotADirectoryError):
+    """Raise OSError, but no WriteError, if `path` cannot be written; writes nothing."""
+    with _named_before_the_work(path), suppress(FileNotFoundError, NotADirectoryError):
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise OSError(f'{path}: expected the name of a file, got a folder')
@@ -196,7 +209,7 @@ def check_folder(folder: Path) -> None:
     there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     if not there.is_dir():
         raise OSError(f'{folder}: expected a folder, but {there} is not one')
-    with named_write_errors(folder), tempfile.TemporaryFile(dir=there) as file:
+    with _named_before_the_work(folder), tempfile.TemporaryFile(dir=there) as file:
         file.write(bytes(4096))
         file.flush()
 
