@@ -78,7 +78,7 @@ BACKBONE = {'embed_dim': 32, 'depth': 4, 'num_heads': 4, 'channels': (8, 8, 8, 8
         (lambda: BinsConfig(n_bins=1), 'at least 2, got 1'),
         (lambda: BinsConfig(n_attractors=(4, 4, 0, 1)), 'n_attractors must be 1 or more'),
         (lambda: BinsConfig(min_temperature=60.0), '60.0 and 50.0'),
-        (lambda: RouterConfig(embed_dim=30), '30 must be even and a multiple of 4'),
+        (lambda: RouterConfig(embed_dim=30), 'even and a multiple of num_heads, got 30 and 4'),
         (lambda: HeadConfig('outdoor', bin_type='normed'), 'needs depth_range_m'),
         (lambda: HeadConfig('indoor', depth_range_m=(0.1, 10.0)), 'allows none'),
         (lambda: HeadConfig('outdoor', 'normed', (5.0, 2.0)), 'near < far'),

@@ -209,7 +209,8 @@ def test_the_message_is_the_state_and_the_worst_finding_of_the_diagnostics():
     diagnosis = Diagnostics('n').make(msg, NodeSettings())
     assert diagnosis.level == DiagnosticStatus.WARN
     assert (
-        diagnosis.message == 'the weights are not the released weights: random weights: not depth'
+        diagnosis.message
+        == 'the weights are not those of the ZoeDepth authors: random weights: not depth'
     )
     assert msg.message == f'images are processed; {diagnosis.message}'
     failed = report(state=Status.STATE_FAILED)

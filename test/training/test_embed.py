@@ -34,7 +34,7 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
     with safe_open(path, 'pt') as file:
         facts = file.metadata()
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
-    assert facts['trained_on'].startswith('rendered scenes')
+    assert facts['trained_on'].startswith('trained on rendered scenes')
     assert facts['recipe'] == 'model: ZoeD_tiny_NK\n'
     assert 'notice' not in facts, 'of weights that this recipe does not start from'
     assert facts['generator_version'].isdigit()
@@ -47,7 +47,9 @@ def test_the_package_gets_half_the_bytes_and_the_whole_story(trained, tmp_path):
     for mine, theirs in zip(loaded.parameters(), network.parameters(), strict=True):
         assert mine.dtype == torch.float32
         assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-6)
-    assert build_predictor(MODEL, path, device='cpu').weights_warning.startswith('rendered scenes')
+    assert build_predictor(MODEL, path, device='cpu').weights_warning.startswith(
+        'trained on rendered scenes'
+    )
 
 
 def test_the_command_resumes_a_run_whose_first_weights_are_gone(trained, tmp_path, monkeypatch):
@@ -104,7 +106,7 @@ def test_the_package_states_camera_exponent_and_licences_that_the_weights_state(
     found = read_checkpoint(path).metadata
     assert {key: found[key] for key in facts} == facts
     assert found['notice'].startswith('By others. The backbone started from the ImageNet weights')
-    assert found['trained_on'].startswith('rendered scenes')
+    assert found['trained_on'].startswith('trained on rendered scenes')
 
 
 def test_a_notice_that_the_initial_weights_have_is_not_repeated(tmp_path):

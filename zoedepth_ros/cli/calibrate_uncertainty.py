@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--out',
         metavar='FILE',
-        help='Calibration file to write (default: a file in the folder of the weights).',
+        help='Calibration file to write (default: the path of the weights file with the suffix '
+        '.uncertainty.yaml).',
     )
     add(
         '--into-weights',

@@ -43,8 +43,8 @@ def add_settings(
     """
     group = parser.add_argument_group(
         'settings',
-        "These options are parameters of the node and have the node's defaults. An option "
-        'overrides the value in --params-file.',
+        'These options are parameters of the node. An option overrides the value in '
+        '--params-file.',
     )
     group.add_argument(
         '--params-file',

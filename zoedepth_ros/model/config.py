@@ -108,7 +108,8 @@ class RouterConfig:
     def __post_init__(self) -> None:
         if self.embed_dim % self.num_heads or self.embed_dim % 2:
             raise ValueError(
-                f'embed_dim {self.embed_dim} must be even and a multiple of {self.num_heads} heads'
+                'embed_dim must be even and a multiple of num_heads, got '
+                f'{self.embed_dim} and {self.num_heads}'
             )
 
 

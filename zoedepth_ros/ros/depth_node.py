@@ -186,7 +186,9 @@ class DepthNode(LifecycleNode):
             f'weights: {predictor.weights_origin}'
         )
         if predictor.weights_warning:
-            self._warn(f'the weights are not the released weights: {predictor.weights_warning}')
+            self._warn(
+                f'the weights are not those of the ZoeDepth authors: {predictor.weights_warning}'
+            )
 
     def _stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         self._bond.stop()

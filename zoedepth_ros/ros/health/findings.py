@@ -45,7 +45,9 @@ def findings(status: Any, before: Counts, at: NodeSettings) -> list[Finding]:
         'the process of the node uses {:.0f} MB of memory, more than the limit of {:g} MB',
     )
     if status.weights_warning:
-        found.append((WARN, f'the weights are not the released weights: {status.weights_warning}'))
+        found.append(
+            (WARN, f'the weights are not those of the ZoeDepth authors: {status.weights_warning}')
+        )
     return sorted(found, key=lambda finding: finding[0], reverse=True)
 
 

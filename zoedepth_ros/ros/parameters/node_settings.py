@@ -170,9 +170,9 @@ class NodeSettings(PipelineSettings):
     pad_input: bool = parameter(
         'pad_input',
         False,
-        'Pad images and keep their aspect ratio, as the function `infer` of the ZoeDepth '
-        'authors does. Padding changes the metric scale of depth: leave it off unless you '
-        'compare with `infer`.',
+        'Extend each image by its mirrored borders and keep its aspect ratio, as the function '
+        '`infer` of the ZoeDepth authors does. This padding changes the metric scale of depth: '
+        'leave it off unless you compare with `infer`.',
         changeable='inactive',
         shared=True,
     )
