@@ -157,8 +157,8 @@ class FallbackPredictor:
             and DeviceLost not in self._reasons
         ):
             no_cuda = (
-                'there is no CUDA device, so the depth network runs on the CPU (set device: cpu '
-                'to remove this warning)'
+                'no CUDA device can be used, so the depth network runs on the CPU (set device: '
+                'cpu to remove this warning)'
             )
             notices = (no_cuda, *notices)
         slower = self.optimization_note

@@ -36,7 +36,8 @@ MOST_OF = 0.9  # of scan.range_max: a smaller measured range is worth a notice
 NO_GROUND = 'no ground'
 NO_GROUND_MESSAGE = (
     "no ground plane is visible, so the clouds depth/points/* and a scan with scan.mode 'height' "
-    'are not published; set camera.height and camera.pitch to define the ground plane'
+    'are not published; set camera.height to define the ground plane with the angles of '
+    'camera.base_frame, or of camera.pitch and camera.roll'
 )
 
 Map = NDArray[np.float32]

@@ -113,7 +113,7 @@ class NodeSettings(PipelineSettings):
         'device',
         'auto',
         "Device that runs the depth network: 'cpu', 'cuda' or 'cuda:N'. 'auto' is the first "
-        'CUDA device, or the CPU if there is no CUDA device.',
+        'CUDA device, or the CPU if no CUDA device can be used.',
         changeable='inactive',
         shared=True,
         check=check_device,
