@@ -46,11 +46,12 @@ def scale_of(image, tmp_path, *arguments):
     return heads(out)['indoor']['scale']
 
 
-def test_a_target_at_a_known_distance_gives_the_scale(image, tmp_path, use, capsys):
+@pytest.mark.parametrize('box', ['10,10,30,20', '10.0,10.0,30.0,20.0'])
+def test_a_target_at_a_known_distance_gives_the_scale(image, tmp_path, use, capsys, box):
     depth_m = np.full((HEIGHT, WIDTH), 5.0)
     depth_m[10:20, 10:30] = 1.6  # truly 2.0 m
     use(FakePredictor(depth_m))
-    scale = scale_of(image, tmp_path, '--distance', '2.0', '--box', '10,10,30,20')
+    scale = scale_of(image, tmp_path, '--distance', '2.0', '--box', box)
     assert scale == pytest.approx(1.25, rel=1e-3)
     assert f'scale.file:={tmp_path / "scale.yaml"}' in capsys.readouterr().out
 

@@ -155,12 +155,11 @@ def angle_deg(option: str, low: float, high: float) -> Callable[[str], float]:
 
 def box_px(text: str) -> tuple[int, int, int, int]:
     """Parse left, top, right and bottom of a box [px]."""
-    try:
-        left, top, right, bottom = map(int, text.split(','))
+    numbers = [number(part) for part in text.split(',')]
+    if len(numbers) == 4 and all(value.is_integer() for value in numbers):
+        left, top, right, bottom = map(int, numbers)
         if 0 <= left < right and 0 <= top < bottom:
             return left, top, right, bottom
-    except ValueError:
-        pass
     raise argparse.ArgumentTypeError(
         'expected left,top,right,bottom as integers [px] with 0 <= left < right and '
         f'0 <= top < bottom, got {text}'
