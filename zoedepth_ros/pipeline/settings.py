@@ -227,9 +227,9 @@ class PipelineSettings:
     obstacles_ground_slope: float = parameter(
         'obstacles.ground_slope',
         0.03,
-        'Increase per metre of horizontal distance from the camera [m/m] of the height up to '
-        'which points belong to the ground. It allows for sloping ground and errors of depth. A '
-        'point up to obstacles.max_height is an obstacle if it is higher than '
+        'Allowance for sloping ground and errors of depth [m/m]: the height up to which points '
+        'belong to the ground increases by this value for each metre of horizontal distance from '
+        'the camera. A point up to obstacles.max_height is an obstacle if it is higher than '
         'obstacles.min_height + obstacles.ground_slope x its horizontal distance.',
         limits=(0.0, 1.0),
     )
