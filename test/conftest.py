@@ -1,4 +1,4 @@
-"""What all tests share: the environment of the network, and rclpy in a DDS domain of its own."""
+"""What all tests share: the environment of the network, a predictor for commands, a DDS domain."""
 
 import os
 
@@ -36,3 +36,22 @@ def the_peer(ros):
 def peer(the_peer):
     yield the_peer
     the_peer.forget()
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Return a function that makes commands use this predictor and returns it.
+
+    Its attribute `arguments` has those of build_predictor; None before.
+    """
+
+    def use(predictor):
+        def build(*args, **_):
+            predictor.arguments = args
+            return predictor
+
+        predictor.arguments = None
+        monkeypatch.setattr('zoedepth_ros.build.build_predictor', build)
+        return predictor
+
+    return use

@@ -50,15 +50,15 @@ def true_pose(time_s):
 class Odometry:
     """Measure true poses with an error of 1 % of the distance and 0.2 degrees per metre."""
 
-    def __init__(self, sign=1.0):
-        self._sign, self._before, self._at = sign, None, np.zeros(3)
+    def __init__(self):
+        self._before, self._at = None, np.zeros(3)
         self._yaw, self._travelled_m = 0.0, 0.0
 
     def __call__(self, turn, eye):
         if self._before is not None:
             step = eye - self._before
             self._travelled_m += float(np.linalg.norm(step))
-            self._yaw = self._sign * math.radians(0.2) * self._travelled_m
+            self._yaw = math.radians(0.2) * self._travelled_m
             self._at = self._at + 1.01 * self._error() @ step
         self._before = eye
         return CameraPose(self._error() @ turn, self._at)

@@ -9,10 +9,11 @@ from zoedepth_ros.pipeline.settings import settings_from
 ALL = frozenset({'depth/image', 'depth/points', 'domain'})
 
 
-def counts(requested, seconds=10.0, camera_hz=30.0, **rates):
+def counts(requested, **rates):
+    """Count what the images of a camera of 30 Hz are used for in 10 s."""
     settings = settings_from({f'{name}.rate': rate for name, rate in rates.items()})
     schedule, done = Schedule(), {'depth': 0, 'cloud': 0, 'router': 0, 'frames': 0}
-    for now in np.arange(0.0, seconds, 1.0 / camera_hz).tolist():
+    for now in np.arange(0.0, 10.0, 1.0 / 30.0).tolist():
         due = schedule.due(now, requested, settings)
         if due:
             schedule.done(due, now)

@@ -75,9 +75,9 @@ def camera(peer):
         one.close()
 
 
-def reports(status, state, count=2):
-    """Wait for that many reports in a row of a state, the last ones."""
-    wait_until(lambda: [m.state for m in status.messages[-count:]] == [state] * count)
+def reports(status, state):
+    """Wait until the last two reports are of a state."""
+    wait_until(lambda: [m.state for m in status.messages[-2:]] == [state] * 2)
 
 
 def test_the_camera_has_a_subscriber_exactly_while_an_output_has_one(peer, start, camera):

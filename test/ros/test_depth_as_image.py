@@ -75,10 +75,8 @@ def recorded(path, topic, kind, pixels):
 
 
 @pytest.fixture
-def predictor(monkeypatch):
-    fake = FakePredictor(2.0)
-    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: fake)
-    return fake
+def predictor(use):
+    return use(FakePredictor(2.0))
 
 
 @pytest.mark.parametrize('kind', ['Image', 'CompressedImage'])

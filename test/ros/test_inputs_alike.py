@@ -122,11 +122,8 @@ def recorded(kind, name, stamp_s):
 
 
 @pytest.mark.parametrize(('kind', 'name'), ODD)
-def test_node_bag_and_view_make_the_same_of_the_same_image(
-    tmp_path, monkeypatch, capsys, kind, name
-):
-    predictor = FakePredictor(brightness)
-    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+def test_node_bag_and_view_make_the_same_of_the_same_image(tmp_path, use, capsys, kind, name):
+    use(FakePredictor(brightness))
     node = by_node(kind, name, 1000)
     source = bags.write_mcap(tmp_path / 'in.mcap', [recorded(kind, name, 1000)])
     out, notes = tmp_path / 'out.mcap', []
@@ -151,11 +148,8 @@ def test_node_bag_and_view_make_the_same_of_the_same_image(
 
 
 @pytest.mark.parametrize('name', COMPRESSED)
-def test_predict_and_calibrate_read_the_file_that_the_node_reads(
-    tmp_path, monkeypatch, capsys, name
-):
-    predictor = FakePredictor(brightness, heads=('indoor',))
-    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+def test_predict_and_calibrate_read_the_file_that_the_node_reads(tmp_path, use, capsys, name):
+    use(FakePredictor(brightness, heads=('indoor',)))
     file = tmp_path / 'image'
     file.write_bytes(COMPRESSED[name])
     code = main(['predict', str(file), '--out', str(tmp_path / 'out')])
@@ -206,10 +200,9 @@ REFLECTION = [-1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 
 
 def test_node_bag_view_predict_and_calibrate_report_a_rectification_that_is_no_rotation(
-    tmp_path, monkeypatch, capsys
+    tmp_path, use, capsys
 ):
-    predictor = FakePredictor(2.0, heads=('indoor',))
-    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+    use(FakePredictor(2.0, heads=('indoor',)))
     words = 'R is not a rotation, got [[-1.0, 0.0, 0.0]'
     bench = Bench()
     bench.camera.set_info(camera_info_message(r=REFLECTION))
@@ -281,11 +274,10 @@ DOUBTFUL = {
 
 
 @pytest.mark.parametrize('name', DOUBTFUL)
-def test_what_is_doubtful_about_depth_is_reported_by_all(tmp_path, monkeypatch, capsys, name):
+def test_what_is_doubtful_about_depth_is_reported_by_all(tmp_path, use, capsys, name):
     pytest.importorskip('rerun')
     given, text = DOUBTFUL[name]
-    predictor = FakePredictor(FLOOR, heads=('indoor',))
-    monkeypatch.setattr('zoedepth_ros.build.build_predictor', lambda *_, **__: predictor)
+    predictor = use(FakePredictor(FLOOR, heads=('indoor',)))
     settings = {key: value if '.source' in key else float(value) for key, value in given.items()}
     bench = Bench(predictor, **settings)
     bench.camera.set_info(camera_info_message(fx=50.0, fy=50.0))

@@ -17,8 +17,8 @@ def offer(peer):
     """Give a function that offers a topic from another node than ours, until the test ends."""
     made = []
 
-    def publisher(kind, topic, profile=1):
-        made.append(peer.node.create_publisher(kind, topic, profile))
+    def publisher(kind, topic):
+        made.append(peer.node.create_publisher(kind, topic, 1))
         return made[-1]
 
     yield publisher

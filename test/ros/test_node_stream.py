@@ -3,14 +3,7 @@
 import array
 
 from diagnostic_msgs.msg import DiagnosticArray
-from ros_harness import (
-    ANY_AGE_S,
-    camera_info_message,
-    image_message,
-    rgb_image,
-    stamp_ns,
-    wait_until,
-)
+from ros_harness import ANY_AGE_S, image_message, rgb_image, wait_until
 from sensor_msgs.msg import Image, PointCloud2
 from zoedepth_ros.msg import Domain, Status
 
@@ -98,37 +91,3 @@ def test_every_bad_image_is_dropped_counted_and_survived(peer, start):
         node.wait_for_log(text)
     peer.exchange(depth)
     assert len(depth) == published + 1
-
-
-def test_without_usable_intrinsics_there_is_depth_but_no_cloud(peer, start):
-    start({'cloud.rate': 0.0})
-    depth = peer.subscribe(Image, '/depth/image')
-    cloud = peer.subscribe(PointCloud2, '/depth/points')
-    status = peer.subscribe(Status, '/zoedepth/status')
-    without = []
-
-    def has_cloud(info):
-        peer.info_for = lambda image: info
-        cloud.clear()
-        peer.send_until(lambda: cloud)  # the first may be of the camera_info before
-        peer.exchange(depth, cloud)
-        assert not any(cloud.of(stamp_ns(header)) for header in without)
-        without.clear()
-
-    def lacks_cloud(info, reason):
-        before = drops_of(peer.fresh(status)).get(reason, 0)
-        peer.info_for = lambda image: info
-        peer.send_until(lambda: drops_of(status.last).get(reason, 0) > before)
-        for _ in range(3):
-            (msg,) = peer.exchange(depth)
-            without.append(msg.header)
-
-    uncalibrated = camera_info_message(k=[0.0] * 9)
-    has_cloud(camera_info_message())
-    lacks_cloud(uncalibrated, 'uncalibrated camera')
-    has_cloud(camera_info_message())
-    lacks_cloud(camera_info_message(48, 100), 'unusable camera_info')
-    has_cloud(camera_info_message(96, 128))
-    lacks_cloud(camera_info_message(fx=float('nan')), 'unusable camera_info')
-    assert peer.set_parameters(camera__hfov=1.0) == ['']
-    has_cloud(uncalibrated)

@@ -63,12 +63,12 @@ def header(frame='camera', sec=5):
     return made
 
 
-def heard(source, msg, image=None, depth_m=2.0, frames=None):
+def heard(source, msg, image=None, frames=None):
     node = FakeNode()
     references = References(node, source, Transforms(OneTransform()) if frames is None else frames)
     node.hear(msg)
-    depth = np.full((48, 64), depth_m, np.float32)
-    return references.pairs(header() if image is None else image, depth, CAMERA).ratios
+    depth_m = np.full((48, 64), 2.0, np.float32)
+    return references.pairs(header() if image is None else image, depth_m, CAMERA).ratios
 
 
 def cloud(points, frame='camera', **fields):

@@ -14,8 +14,8 @@ from zoedepth_ros.msg import Status
 NAMES = list(BRIGHTNESS)
 
 
-def subscribe(peer, kind, topic, names=NAMES):
-    return {name: peer.subscribe(kind, f'/{name}/{topic}') for name in names}
+def subscribe(peer, kind, topic):
+    return {name: peer.subscribe(kind, f'/{name}/{topic}') for name in NAMES}
 
 
 def subscribe_statuses(peer):

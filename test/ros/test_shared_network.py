@@ -118,7 +118,14 @@ def test_depth_and_points_of_each_camera_come_from_the_same_settings_whatever_th
     common = CameraSettings(settings_from(fresh))
     sets = [
         common.changed({'depth.scale': 1.0, 'cloud.decimation': 4, 'c1.depth.scale': 3.0}),
-        common.changed({'depth.scale': 2.0, 'cloud.decimation': 2, 'c1.cloud.decimation': 8}),
+        common.changed(
+            {
+                'depth.scale': 2.0,
+                'depth.encoding': '16UC1',
+                'cloud.decimation': 2,
+                'c1.cloud.decimation': 8,
+            }
+        ),
     ]
     present = [sets[0]]
     for bench, name in zip(rig.benches, names, strict=True):
@@ -142,14 +149,14 @@ def test_depth_and_points_of_each_camera_come_from_the_same_settings_whatever_th
     finally:
         stop.set()
         thread.join()
-    for bench, own in zip(
-        rig.benches, ({(1, 16), (2, 32)}, {(3, 16), (2, 8)}, {(1, 16), (2, 32)}), strict=True
-    ):
+    common_sets = {('32FC1', 1, 16), ('16UC1', 2, 32)}
+    own_sets = {('32FC1', 3, 16), ('16UC1', 2, 8)}
+    for bench, own in zip(rig.benches, (common_sets, own_sets, common_sets), strict=True):
         seen = set()
         for depth, cloud in zip(bench.sent(), bench.sent('depth/points'), strict=True):
             assert depth.header.stamp == cloud.header.stamp
-            metres = float(np.frombuffer(depth.data, np.float32)[0])
-            in_cloud = float(np.frombuffer(cloud.data, np.float32)[2])
-            assert metres == in_cloud
-            seen.add((round(metres), cloud.width))
+            unit = {'32FC1': np.float32(1.0), '16UC1': np.uint16(1000)}[depth.encoding]
+            metres = np.frombuffer(depth.data, unit.dtype)[0] / unit
+            assert metres == np.frombuffer(cloud.data, np.float32)[2]
+            seen.add((depth.encoding, round(float(metres)), cloud.width))
         assert seen == own

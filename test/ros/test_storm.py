@@ -1,10 +1,6 @@
 """Settings that change all the time: every image is made of one set of them."""
 
-import threading
-
 import numpy as np
-from fake_predictor import FakePredictor
-from processor_bench import Bench
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from ros_harness import Repeated
@@ -15,49 +11,15 @@ from zoedepth_ros.msg import Status
 
 def metres(msg):
     """Give the depth of a constant depth image."""
-    kind, unit = (np.float32, 1.0) if msg.encoding == '32FC1' else (np.uint16, 1e-3)
-    values = np.unique(np.frombuffer(msg.data, kind))
+    values = np.unique(np.frombuffer(msg.data, np.float32))
     assert len(values) == 1
-    return float(values[0]) * unit
+    return float(values[0])
 
 
 def cloud_metres(msg):
     values = np.unique(np.frombuffer(msg.data, np.float32).reshape(-1, 4)[:, 2])
     assert len(values) == 1
     return float(values[0])
-
-
-def test_depth_and_points_of_one_image_are_made_of_the_same_settings():
-    """Two sets that differ in everything, swapped as fast as a thread can."""
-    bench = Bench(FakePredictor(2.0))
-    sets = [
-        {'depth.scale': 1.0, 'depth.encoding': '32FC1', 'cloud.decimation': 4},
-        {'depth.scale': 2.0, 'depth.encoding': '16UC1', 'cloud.decimation': 2},
-    ]
-    stop, swaps = threading.Event(), [0]
-
-    def storm():
-        while not stop.is_set():
-            bench.set(sets[swaps[0] % 2])
-            swaps[0] += 1
-
-    def met_both_in_the_storm():
-        bench.now_s += 1.0
-        bench.process()
-        return swaps[0] > 1000 and len({msg.encoding for msg in bench.sent()}) == 2
-
-    thread = threading.Thread(target=storm)
-    thread.start()
-    try:
-        wait_until(met_both_in_the_storm, period_s=0.0)
-    finally:
-        stop.set()
-        thread.join()
-    seen = set()
-    for depth, cloud in zip(bench.sent(), bench.sent('depth/points'), strict=True):
-        assert depth.header.stamp == cloud.header.stamp
-        seen.add((depth.encoding, metres(depth), cloud_metres(cloud), cloud.width))
-    assert seen == {('32FC1', 2.0, 2.0, 16), ('16UC1', 4.0, 4.0, 32)}
 
 
 def test_thousands_of_changes_stop_neither_the_stream_nor_the_node(peer, start):

@@ -59,10 +59,8 @@ class Nav2Manager:
     def pause(self) -> bool:
         return self._all(Transition.TRANSITION_DEACTIVATE)
 
-    def reset(self, *, hard: bool = False) -> bool:
-        return self._all(Transition.TRANSITION_DEACTIVATE, hard=hard) and self._all(
-            Transition.TRANSITION_CLEANUP, hard=hard
-        )
+    def reset(self) -> bool:
+        return self.pause() and self._all(Transition.TRANSITION_CLEANUP)
 
     def shutdown(self) -> bool:
         self._all(Transition.TRANSITION_DEACTIVATE)
@@ -77,9 +75,9 @@ class Nav2Manager:
         wait_until(sent.has_answer, lambda: f'no answer from {name}/get_state')
         return sent.answer().current_state
 
-    def _all(self, transition: int, *, hard: bool = False) -> bool:
+    def _all(self, transition: int) -> bool:
         names = self._names if transition in FORWARD else self._names[::-1]
-        return all(self._one(name, transition) or hard for name in names)
+        return all(self._one(name, transition) for name in names)
 
     def _one(self, name: str, transition: int) -> bool:
         change_state(self._change[name], transition, lambda: self._state(name).label)

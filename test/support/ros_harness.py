@@ -240,11 +240,11 @@ class Inbox:
 class Peer:
     """A node in this process, spun by a thread: camera, subscribers, service clients."""
 
-    def __init__(self, node_name: str = '/zoedepth') -> None:
+    def __init__(self) -> None:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
-        self.target = node_name
+        self.target = '/zoedepth'
         self.node = rclpy.create_node('peer')
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
@@ -275,13 +275,13 @@ class Peer:
     def now(self):
         return self.node.get_clock().now().to_msg()
 
-    def subscribe(self, kind, topic: str, *, reliable: bool = True, depth: int = 100) -> Inbox:
+    def subscribe(self, kind, topic: str, *, reliable: bool = True) -> Inbox:
         from rclpy.qos import QoSProfile, ReliabilityPolicy
         from rclpy.subscription import Subscription
 
         chosen = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
         inbox = Inbox()
-        profile = QoSProfile(depth=depth, reliability=chosen)
+        profile = QoSProfile(depth=100, reliability=chosen)
         # rclpy passes the info to a callback that requires it.
         has_info = hasattr(Subscription, 'CallbackType')
         add = (lambda msg, info: inbox.add(msg, info)) if has_info else inbox.add
@@ -305,16 +305,14 @@ class Peer:
         self.node.destroy_subscription(inbox.subscription)
         self._inboxes.remove(inbox)
 
-    def send_until(
-        self, condition: Callable[[], object], make=None, period_s: float = 0.1
-    ) -> None:
+    def send_until(self, condition: Callable[[], object], make=None) -> None:
         """Publish images with camera_info until the node has discovered all topics and answers."""
 
         def done() -> object:
             self.send(make)
             return condition()
 
-        wait_until(done, period_s=period_s)
+        wait_until(done, period_s=0.1)
 
     def exchange(self, *inboxes: Inbox, make=None, header=None) -> list:
         """Publish one image and return the message of its stamp on every inbox.
@@ -346,13 +344,9 @@ class Peer:
         self.publish('/image', msg)
         return msg.header
 
-    def publish(self, topic: str, msg, *, reliable: bool = True) -> None:
-        from rclpy.qos import QoSProfile, ReliabilityPolicy
-
+    def publish(self, topic: str, msg) -> None:
         if topic not in self._publishers:
-            chosen = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
-            profile = QoSProfile(depth=5, reliability=chosen)
-            self._publishers[topic] = self.node.create_publisher(type(msg), topic, profile)
+            self._publishers[topic] = self.node.create_publisher(type(msg), topic, 5)
             publisher = self._publishers[topic]
             wait_until(
                 lambda: publisher.get_subscription_count() > 0,

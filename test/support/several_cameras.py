@@ -24,13 +24,13 @@ class Cameras:
         """Send until the node has discovered all topics and answers."""
         wait_until(lambda: (self.send(), condition())[1], period_s=0.1)
 
-    def exchange(self, *outputs, names=None) -> list[dict]:
+    def exchange(self, *outputs) -> list[dict]:
         """Send an image of each camera, one after the other; return what comes of each.
 
         outputs: name -> inbox, of topics that are due with every image.
         """
         answers: list[dict] = [{} for _ in outputs]
-        for name in names or self._names:
+        for name in self._names:
             inboxes = [inboxes_of[name] for inboxes_of in outputs]
             found = self._peer.exchange(*inboxes, header=self._send(name))
             for answer, msg in zip(answers, found, strict=True):

@@ -12,12 +12,12 @@ from zoedepth_ros.training.config_file import settings
 SIZE = (64, 96)
 
 
-def write_folder(root, seed, near_m, far_m, count=8):
+def write_folder(root, seed, near_m, far_m):
     """Write a plain folder of ramps: the brighter, the nearer."""
     rng = np.random.default_rng(seed)
     for part in ('rgb', 'depth'):
         (root / part).mkdir(parents=True)
-    for index in range(count):
+    for index in range(8):
         low, high = np.sort(rng.uniform(near_m, far_m, 2))
         depth_m = np.linspace(low, high, SIZE[1], dtype=np.float32) * np.ones((SIZE[0], 1))
         rgb = np.repeat((255 * near_m / depth_m)[..., None], 3, axis=2)

@@ -21,12 +21,12 @@ def write_avi(
     return path
 
 
-def write_mkv(path: Path, times_ms: Sequence[int], size: tuple[int, int] = (48, 64)) -> Path:
-    """Write frames (H, W) whose grey is 5 times their number, shown from the given times on."""
-    height, width = size
+def write_mkv(path: Path, times_ms: Sequence[int]) -> Path:
+    """Write frames of 64 x 48 px with 5 times their number as grey and the given start times."""
+    height, width = 48, 64
     blocks = []
     for number, time_ms in enumerate(times_ms):
-        jpeg = cv2.imencode('.jpg', np.full((*size, 3), 5 * number, np.uint8))[1].tobytes()
+        jpeg = cv2.imencode('.jpg', np.full((height, width, 3), 5 * number, np.uint8))[1].tobytes()
         blocks.append(_element('a3', b'\x81' + struct.pack('>hB', time_ms, 0x80) + jpeg))
     video = _element('b0', _number(width)) + _element('ba', _number(height))
     track = (

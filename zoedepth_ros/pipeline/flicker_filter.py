@@ -34,14 +34,12 @@ class FlickerFilter(Resumable):
 
     KEPT = ('_grey', '_log_depth', '_head', '_at_s', '_log_factor', '_handing_over')
 
-    def __init__(self, *, hold: bool = True, handover_s: float = 0.0) -> None:
-        """Both settings may be replaced between images.
-
-        hold: whether the scale of a static scene is kept; the handover works without.
-        handover_s: time constant with which the own scale of a new head takes over [s]; 0.0
-        switches at once.
-        """
-        self.hold, self.handover_s = hold, handover_s
+    def __init__(self) -> None:
+        self.hold = True
+        """Whether the scale of a static scene is kept; the handover works without."""
+        self.handover_s = 0.0
+        """Time constant with which the own scale of a new head takes over [s]; 0.0 switches at
+        once."""
         self._grey: NDArray[np.float32] | None = None
         self._log_depth: NDArray[np.float32] | None = None  # of the last output, at a small size
         self._head = ''
