@@ -1,5 +1,6 @@
 import os
 import random
+import resource
 import shutil
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from zoedepth_ros.bags.add_depth import add_depth
 from zoedepth_ros.bags.contents import Channel, Message
 from zoedepth_ros.bags.errors import RecordingError, ResumeError
 from zoedepth_ros.bags.mcap_writer import McapWriter, memory_path, partial_path
+from zoedepth_ros.files import WriteError
 from zoedepth_ros.inference.result import InferenceError
 from zoedepth_ros.inference.uncertainty import UncertaintyMap
 
@@ -453,6 +455,16 @@ def test_somebodys_own_file_in_place_of_a_new_state_is_left_alone(tmp_path):
     with pytest.raises(RecordingError, match=r'state\.new was not written by zoedepth'):
         convert(source, tmp_path / 'out.mcap')
     assert own.read_text() == 'my notes'
+
+
+def test_a_state_that_cannot_be_written_is_named(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9, limits[1]))
+    try:
+        with pytest.raises(WriteError, match='out.state: cannot be written: File too large'):
+            memory.Memory(tmp_path / 'out.state', {}, anew=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def depths(path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
@@ -54,7 +55,8 @@ class Memory:
                 self._replacement.unlink()
             self._take(anew=anew)
         except BaseException:
-            self._file.close()
+            with suppress(OSError):  # of a full disk, a second time and without the name
+                self._file.close()
             raise
 
     def clear(self) -> None:
