@@ -11,7 +11,7 @@ from std_srvs.srv import SetBool
 from zoedepth_ros.msg import Status
 
 from zoedepth_ros.ros.health.status import _state
-from zoedepth_ros.ros.inputs import Demand
+from zoedepth_ros.ros.inputs import HOLD_S, Demand
 from zoedepth_ros.ros.parameters.node_settings import NodeSettings
 from zoedepth_ros.ros.publishers import TOPICS
 
@@ -20,13 +20,13 @@ IDLE, INACTIVE, NO_INPUT = Status.STATE_IDLE, Status.STATE_INACTIVE, Status.STAT
 
 def test_demand_lasts_a_moment_longer_than_the_need_and_no_more():
     now_s = [100.0]
-    demand = Demand(lambda: now_s[0], hold_s=2.0)
+    demand = Demand(lambda: now_s[0])
     assert not demand.update(is_needed=False)
     assert demand.update(is_needed=True)
-    now_s[0] = 102.0
+    now_s[0] = 100.0 + HOLD_S
     assert demand.update(is_needed=False)
     assert demand.update(is_needed=True)  # it came back
-    now_s[0] = 104.5
+    now_s[0] += HOLD_S + 0.5
     assert not demand.update(is_needed=False)
     assert demand.update(is_needed=True)
     demand.drop()

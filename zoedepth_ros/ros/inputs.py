@@ -23,9 +23,9 @@ for a tool that is restarted [s]."""
 class Demand:
     """Decide when to subscribe to the camera: while an output needs it, and HOLD_S longer."""
 
-    def __init__(self, clock_s: Callable[[], float], hold_s: float = HOLD_S) -> None:
+    def __init__(self, clock_s: Callable[[], float]) -> None:
         """clock_s: a clock that never jumps back [s]."""
-        self._clock_s, self._hold_s = clock_s, hold_s
+        self._clock_s = clock_s
         self._last_s: float | None = None
 
     def update(self, *, is_needed: bool) -> bool:
@@ -33,7 +33,7 @@ class Demand:
         now_s = self._clock_s()
         if is_needed:
             self._last_s = now_s
-        return self._last_s is not None and now_s - self._last_s <= self._hold_s
+        return self._last_s is not None and now_s - self._last_s <= HOLD_S
 
     def drop(self) -> None:
         """End the demand at once."""

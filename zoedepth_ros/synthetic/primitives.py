@@ -93,11 +93,11 @@ class Builder:
 
     def box(
         self, x: float, y: float, z: float, size: Triple, surface: Surface, *,
-        yaw: float = 0.0, pitch: float = 0.0, flags: int = CASTS,
+        yaw: float = 0.0, flags: int = CASTS,
     ) -> None:  # fmt: skip
         """Add a box standing at height z, with full sizes [m]."""
         half = (size[0] / 2, size[1] / 2, size[2] / 2)
-        turn, centre = (yaw, pitch, 0.0), (x, y, z + half[2])
+        turn, centre = (yaw, 0.0, 0.0), (x, y, z + half[2])
         self.solid(BOX, centre, half, surface, turn=turn, flags=flags)
 
     def taper(
