@@ -111,7 +111,12 @@ def add_data_arguments(
         help='List of the images to use: the official list of NYU or KITTI, or test.txt of '
         'vKITTI2.',
     )
-    add('--domain', choices=('indoor', 'outdoor'), help='Domain of the data set `folder`.')
+    add(
+        '--domain',
+        choices=('indoor', 'outdoor'),
+        help='Domain of all images in the data set `folder`. Only pixels with a measured depth of '
+        'less than 10 m (indoor) or 80 m (outdoor) count.',
+    )
     add(
         '--steps-per-m',
         type=steps_per_m,

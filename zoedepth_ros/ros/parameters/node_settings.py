@@ -133,9 +133,10 @@ class NodeSettings(PipelineSettings):
         "Execution mode of the depth network. 'auto' uses the fastest mode that is ready within "
         'seconds; on a CPU the first start measures the modes (for small networks also OpenVINO, '
         'if installed) and keeps the result in the cache folder (~/.cache/zoedepth or '
-        "$ZOEDEPTH_HOME). 'packed' uses the default mode for the device without measuring. "
-        "'compile' uses torch.compile, which takes a minute or more at the start. 'off' runs the "
-        'slower implementation without optimizations.',
+        "$ZOEDEPTH_HOME). 'packed' measures nothing: on a CPU it always uses torch in its default "
+        "mode; on a GPU it is the same as 'auto'. 'compile' uses torch.compile, which takes a "
+        "minute or more at the start. 'off' runs the slower implementation without "
+        'optimizations.',
         choices=('auto', 'packed', 'off', 'compile'),
         changeable='inactive',
         shared=True,
