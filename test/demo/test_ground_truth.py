@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from zoedepth_ros.demo import report_files
 from zoedepth_ros.demo.frame_sets import RecordedFrame
 from zoedepth_ros.demo.ground_truth import MAX_DEPTH_M, GroundTruthCollector, score
 from zoedepth_ros.demo.report_files import write_frames
@@ -17,6 +18,7 @@ from zoedepth_ros.demo.trajectory_summary import (
     ScoredFrame,
     TrajectorySummary,
 )
+from zoedepth_ros.media.panel import draw_panel
 
 NAN, INF = math.nan, math.inf
 
@@ -204,6 +206,20 @@ def test_a_warning_stands_below_a_photograph_and_across_it_for_random_weights(tm
     assert (drawn['noise'] != drawn['no']).any(axis=2)[height // 2].mean() > 0.9
     assert np.array_equal(drawn['note'][:height], drawn['no'])
     assert drawn['note'][height:, :, 2].mean() > 150  # red
+
+
+def test_the_warning_is_shown_as_it_is(tmp_path, monkeypatch):
+    notes = []
+
+    def draw(*arrays, note, **how):
+        notes.append(note)
+        return draw_panel(*arrays, note=note, **how)
+
+    monkeypatch.setattr(report_files, 'draw_panel', draw)
+    rgb, points_m = np.zeros((30, 40, 3), np.uint8), np.ones((1200, 3), np.float32)
+    frame_ = RecordedFrame(rgb, np.ones((30, 40), np.float32), points_m, rgb.reshape(-1, 3))
+    write_frames(tmp_path, [frame_], warning='trained on x', caption='m', is_random=False)
+    assert notes == ['trained on x']
 
 
 def test_texts_report_the_measured_values():

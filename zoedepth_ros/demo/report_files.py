@@ -32,7 +32,7 @@ def write_frames(
     of standing below it.  caption: title of the depth.  above: rows to draw above the frames.
     clouds: frames whose cloud alone is written.
     """
-    across, below = (warning, '') if is_random else ('', warning and f'trained on {warning}')
+    across, below = (warning, '') if is_random else ('', warning)
     rows = []
     for frame in frames:
         head = f', {frame.head} head' if frame.head else ''
