@@ -173,7 +173,7 @@ def stage_losses(output: Prediction, batch: Example, stage: StageConfig) -> dict
     if stage.loss == 'relative':
         below = (-output.relative_depth).relu()
         sign = mean_over_processes(below)
-        relative = _relative(output.relative_depth, batch, stage)
+        relative = stage_relative_loss(output.relative_depth, batch, stage)
         return {'loss': relative + SIGN_WEIGHT * sign, 'relative': relative, 'sign': sign}
     known = batch.ground_truth_m, batch.mask
     silog = si_log(output.depth_m, *known)
@@ -189,18 +189,25 @@ def stage_losses(output: Prediction, batch: Example, stage: StageConfig) -> dict
         parts['router'] = router_loss(output.router_logits, head)
         total = total + stage.router_weight * parts['router']
     if stage.relative_weight > 0:
-        parts['relative'] = _relative(output.relative_depth, batch, stage)
+        parts['relative'] = stage_relative_loss(output.relative_depth, batch, stage)
         total = total + stage.relative_weight * parts['relative']
     return {'loss': total, **parts}
 
 
-def _relative(relative_depth: Tensor, batch: Example, stage: StageConfig) -> Tensor:
+def stage_relative_loss(
+    relative_depth: Tensor,
+    batch: Example,
+    stage: StageConfig,
+    add_up: Callable[[Tensor], Tensor] = sum_over_processes,
+) -> Tensor:
+    """Return `scale_and_shift_invariant` of a batch with the settings of a stage."""
     return scale_and_shift_invariant(
         relative_depth,
         batch.ground_truth_m,
         batch.mask,
         trim=stage.trim,
         gradient_weight=stage.gradient_weight,
+        add_up=add_up,
     )
 
 

@@ -14,7 +14,7 @@ from zoedepth_ros.model.zoedepth import ZoeDepth
 from zoedepth_ros.training.config import DomainConfig, StageConfig
 from zoedepth_ros.training.distributed import Process, sum_over_processes
 from zoedepth_ros.training.examples import Example, Samples, validation_example
-from zoedepth_ros.training.losses import scale_and_shift_invariant
+from zoedepth_ros.training.losses import stage_relative_loss
 
 
 def validate(
@@ -100,14 +100,8 @@ def _measure(
     """Return the measures of one image; None without a valid pixel."""
     if stage.loss == 'relative':
         relative_depth = model.encode(one.image).relative_depth
-        return scale_and_shift_invariant(
-            relative_depth,
-            one.ground_truth_m,
-            one.mask,
-            trim=stage.trim,
-            gradient_weight=stage.gradient_weight,
-            add_up=lambda value: value,  # each process has images of its own
-        )[None]
+        # each process has images of its own
+        return stage_relative_loss(relative_depth, one, stage, add_up=lambda value: value)[None]
     prediction = model(one.image, domain.domain)
     protocol = protocol_of(domain.dataset, domain.domain)
     ground_truth_m = torch.where(one.mask, one.ground_truth_m, math.nan) * one.focal_factor
