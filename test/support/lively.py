@@ -51,10 +51,18 @@ def lively_predictor(
     )  # fmt: skip
 
 
-def assert_same(ours: DepthResult, theirs: DepthResult, rtol: float = 1e-5, atol: float = 0.0):
-    """Compare two results."""
+def assert_same(
+    ours: DepthResult,
+    theirs: DepthResult,
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    probability_atol: float | None = None,
+) -> None:
+    """Compare two results; probabilities relatively to 1e-6 unless a tolerance is given."""
     assert ours.head == theirs.head
-    assert ours.router_probabilities == pytest.approx(theirs.router_probabilities, abs=1e-5)
+    assert ours.router_probabilities == pytest.approx(
+        theirs.router_probabilities, abs=probability_atol
+    )
     for name in ('depth_m', 'uncertainty_m', 'relative_depth'):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol, atol)
 
