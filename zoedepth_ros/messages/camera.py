@@ -224,7 +224,8 @@ def seconds(stamp: Any) -> float:
 
 
 def _stamp(header: Any) -> tuple[int, int]:
-    return header.stamp.sec, header.stamp.nanosec
+    stamp = header.stamp
+    return stamp.sec, stamp.nanosec
 
 
 def _other_frame(of_info: str, of_image: str) -> str:

@@ -342,13 +342,14 @@ def image_rows(msg: Any, rows: int, row_bytes: int) -> NDArray[np.uint8]:
 
     Raises ConversionError when they do not fit the size.
     """
-    if msg.step < row_bytes or len(msg.data) != msg.step * rows:
+    step, data = msg.step, msg.data
+    if step < row_bytes or len(data) != step * rows:
         message = (
             f'{msg.width} x {msg.height} px {msg.encoding} needs step >= {row_bytes} and step x '
-            f'{rows} bytes, got step {msg.step} and {len(msg.data)} bytes'
+            f'{rows} bytes, got step {step} and {len(data)} bytes'
         )
         raise ConversionError('wrong data length', message)
-    return np.frombuffer(msg.data, np.uint8).reshape(rows, msg.step)[:, :row_bytes]
+    return np.frombuffer(data, np.uint8).reshape(rows, step)[:, :row_bytes]
 
 
 def depth_from_image(msg: Any) -> NDArray[np.float32]:

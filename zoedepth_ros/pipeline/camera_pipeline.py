@@ -439,11 +439,17 @@ def _why_nothing_is_in_range(at: PipelineSettings, head: str, range_m: float) ->
 
     range_m: largest depth that the head measures.
     """
-    least = f'depth.min is {at.depth_min_m:.3g} m, but'
-    if at.depth_min_m >= range_m:
-        return f'no depth: {least} the head {head} measures up to {range_m:.3g} m'
-    if 0.0 < at.cloud_max_range_m <= at.depth_min_m:
-        return f'no points: {least} cloud.max_range is {at.cloud_max_range_m:.3g} m'
+    least_m = at.depth_min_m
+    if least_m >= range_m:
+        return (
+            f'no depth: depth.min is {least_m:.3g} m, but the head {head} measures up to '
+            f'{range_m:.3g} m'
+        )
+    if 0.0 < at.cloud_max_range_m <= least_m:
+        return (
+            f'no points: depth.min is {least_m:.3g} m, but cloud.max_range is '
+            f'{at.cloud_max_range_m:.3g} m'
+        )
     return ''
 
 
