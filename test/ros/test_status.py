@@ -1,7 +1,6 @@
 """Contents of the status and the statistics behind it, and diagnostic levels."""
 
 import math
-import time
 from collections import deque
 from types import SimpleNamespace
 
@@ -61,7 +60,7 @@ def test_a_status_of_an_unconfigured_node_is_possible():
 def test_frames_drops_and_ages_are_counted():
     counted = Statistics()
     for _ in range(3):
-        counted.note_received(time.monotonic())
+        counted.note_received()
     counted.note_outputs(0.1)
     counted.note_outputs(0.3)
     for reason in ('too old', 'zero size', 'too old'):
@@ -102,7 +101,7 @@ def test_rates_ages_and_stages_are_those_of_the_stream(monkeypatch):
     bench = Bench(predictor, **{'cloud.rate': 5.0, 'router.rate': 3.0})
     for i in range(150):
         now_s[0], bench.now_s = 50.0 + i / 15, 1000.0 + i / 15
-        bench.statistics.note_received(now_s[0])
+        bench.statistics.note_received()
         bench.network.work(
             [(bench.processor, ReceivedImage(bench.message(), bench.now_s, now_s[0]))]
         )
@@ -156,7 +155,7 @@ def test_all_is_well_when_depth_flows():
 def test_new_drops_are_a_warning_and_old_ones_are_not():
     counted, diagnostics = Statistics(), Diagnostics('n')
     for _ in range(5):
-        counted.note_received(time.monotonic())
+        counted.note_received()
     counted.note_drop('too old')
     assert level(diagnostics, report(counted)) == DiagnosticStatus.WARN
     assert level(diagnostics, report(counted)) == DiagnosticStatus.OK
@@ -317,7 +316,7 @@ def test_a_silent_camera_is_a_warning_at_first_and_an_error_later(state, input_a
 def test_the_share_of_faulty_images_makes_the_level(dropped, level):
     statistics = Statistics()
     for i in range(10):
-        statistics.note_received(time.monotonic())
+        statistics.note_received()
         if i < dropped:
             statistics.note_drop('zero size')
     found = diagnose(statistics)
@@ -328,7 +327,7 @@ def test_the_share_of_faulty_images_makes_the_level(dropped, level):
 def test_superseded_images_are_no_fault_even_beside_real_ones():
     statistics = Statistics()
     for _ in range(100):
-        statistics.note_received(time.monotonic())
+        statistics.note_received()
         statistics.note_drop(SUPERSEDED)
     assert diagnose(statistics).level == OK
     statistics.note_drop('too old')

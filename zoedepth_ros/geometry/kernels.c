@@ -218,13 +218,14 @@ INLINE void pack_few(const float *restrict depth_m, const float *restrict rays,
 
 INLINE void pack_row(const float *depth_m, const float *rays, const uint8_t *rgb,
                      ptrdiff_t pixel_bytes, size_t width, float limit_m, uint32_t *out) {
-  const size_t most = width - width % PACKED;
-  size_t i = 0;
-  for (; i < most; i += PACKED)
-    pack_few(depth_m + i, rays + 2 * i, rgb + (ptrdiff_t)i * pixel_bytes, pixel_bytes, PACKED,
-             limit_m, out + 4 * i);
-  pack_few(depth_m + i, rays + 2 * i, rgb + (ptrdiff_t)i * pixel_bytes, pixel_bytes, width - i,
-           limit_m, out + 4 * i);
+  for (; width >= PACKED; width -= PACKED) { /* compiled for this number, which is faster */
+    pack_few(depth_m, rays, rgb, pixel_bytes, PACKED, limit_m, out);
+    depth_m += PACKED;
+    rays += 2 * PACKED;
+    rgb += PACKED * pixel_bytes;
+    out += 4 * PACKED;
+  }
+  pack_few(depth_m, rays, rgb, pixel_bytes, width, limit_m, out);
 }
 
 /* points.pack_points: x, y, z and the bits 0x00RRGGBB of every pixel; NaN beyond limit_m.

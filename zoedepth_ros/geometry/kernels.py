@@ -95,14 +95,12 @@ def _run(name: str, maps: tuple[Map, ...], *arguments: Any) -> bool:
     found = _library_for(*maps)
     if found is None:
         return False
-    addresses = [x.ctypes.data if isinstance(x, np.ndarray) else x for x in arguments]
+    addresses = (x.ctypes.data if isinstance(x, np.ndarray) else x for x in arguments)
     getattr(found, f'zoedepth_{name}')(*addresses)
     return True
 
 
 def _library_for(*maps: Map) -> ctypes.PyDLL | None:
     """Return the library if it was built and can read these maps."""
-    for array in maps:
-        if array.dtype != np.float32 or not array.flags.c_contiguous:
-            return None
-    return library()
+    plain = all(array.dtype == np.float32 and array.flags.c_contiguous for array in maps)
+    return library() if plain else None

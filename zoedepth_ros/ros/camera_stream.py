@@ -98,11 +98,10 @@ class CameraStream:
             if not self._enabled:
                 return
             arrived_s = time.monotonic()
+            self.statistics.note_received()
             now_s = 1e-9 * self._node.get_clock().now().nanoseconds
             image = ReceivedImage(msg, now_s, arrived_s)
-            replaced = thread.put((processor, image), self.name)
-            self.statistics.note_received(arrived_s)  # which depth need not wait for
-            if replaced is not None:
+            if thread.put((processor, image), self.name) is not None:
                 self.statistics.note_drop(SUPERSEDED)
 
         if settings.scale_source in REFERENCES:

@@ -151,9 +151,6 @@ class PreparedImage:
     settings: NodeSettings
     """The settings that hold until this image is published."""
 
-    stages_s: dict[str, float]
-    """Stage -> duration of the stages so far, which are counted after the depth is published."""
-
 
 class ImageProcessor:
     """Convert an image, let the pipeline work on it, publish its outputs.
@@ -278,13 +275,15 @@ class ImageProcessor:
     def _prepare(self, image: ReceivedImage) -> PreparedImage | None:
         settings = self.pipeline.settings = self._settings()
         topics = self._publishers.subscribed()
-        requested = frozenset([OUTPUT_OF.get(topic, topic) for topic in topics])
+        requested = frozenset(OUTPUT_OF.get(topic, topic) for topic in topics)
         due = self.pipeline.due(image.arrived_s, requested)
         if not due or not self._age_filter.accepts(image, settings.max_image_age_s):
             return None
         start_s = time.monotonic()
         rgb = self._reader.rgb(image.msg, settings.camera_bits)
-        decoded_s = time.monotonic()
+        self.statistics.note_stages(
+            wait=start_s - image.arrived_monotonic_s, decode=time.monotonic() - start_s
+        )
         if len(image.msg.data) != self._size_bytes:
             self._note_size(len(image.msg.data))
         camera = self._camera(due, rgb, image.msg.header, settings)
@@ -294,12 +293,11 @@ class ImageProcessor:
         request = self.pipeline.prepare(rgb, camera, image.arrived_s, due)
         if request is None:
             return None
-        stages_s = {'wait': start_s - image.arrived_monotonic_s, 'decode': decoded_s - start_s}
-        return PreparedImage(image, topics, request, camera, settings, stages_s)
+        return PreparedImage(image, topics, request, camera, settings)
 
     def _publish(self, prepared: PreparedImage, result: DepthResult) -> None:
         image, due, topics = prepared.image, prepared.request.due, prepared.topics
-        header, settings, stages_s = image.msg.header, prepared.settings, prepared.stages_s
+        header, settings = image.msg.header, prepared.settings
         references, transforms = self._references, self._transforms
         odometry = settings.scale_odometry_frame
         fixed = odometry if settings.scale_shape == 'curve' else ''
@@ -331,8 +329,7 @@ class ImageProcessor:
             if ground and not before:
                 self._warn(ground)
             self._ground_notice = ground
-            stages_s = {**stages_s, 'postprocess': made_s, 'publish': sent_s}
-        self.statistics.note_stages(**stages_s)
+            self.statistics.note_stages(postprocess=made_s, publish=sent_s)
         groups = {'depth': outputs.DEPTH_OUTPUTS, 'cloud': outputs.CLOUD_OUTPUTS}
         streams = [stream for stream, group in groups.items() if sent & group]
         streams += ['router'] * bool(result.router_probabilities)

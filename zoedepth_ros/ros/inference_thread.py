@@ -211,8 +211,8 @@ class SharedNetwork:
         self._image_ms = took_ms / len(group)
         for (processor, prepared), result in zip(group, results, strict=True):
             self._failed.discard(processor)
-            processor.finish(prepared, result)
             processor.statistics.note_run(took_ms, before_ms, len(group))
+            processor.finish(prepared, result)
 
 
 def _may_be_ones_fault(error: Exception) -> bool:

@@ -127,20 +127,13 @@ class SerializedMessage:
             )
             first, end = HEADROOM_BYTES - len(head), HEADROOM_BYTES + len(self.data)
             if first < 0:
-                together = bytearray(b''.join((head, self.data.tobytes(), tail)))
-                self._keep(np.frombuffer(together, np.uint8))
-            else:
-                self._buffer[first:HEADROOM_BYTES] = np.frombuffer(head, np.uint8)
-                self._buffer[end : end + len(tail)] = np.frombuffer(tail, np.uint8)
-                self._keep(self._buffer[first : end + len(tail)])
-                self._written = written
-        _STAMP.pack_into(self._stamp, 0, header.stamp.sec, header.stamp.nanosec)
+                return np.frombuffer(b''.join((head, self.data.tobytes(), tail)), np.uint8)
+            self._whole = self._buffer[first : end + len(tail)]
+            self._buffer[first:HEADROOM_BYTES] = np.frombuffer(head, np.uint8)
+            self._buffer[end : end + len(tail)] = np.frombuffer(tail, np.uint8)
+            self._written = written
+        _STAMP.pack_into(self._whole.data, _CDR_START, header.stamp.sec, header.stamp.nanosec)
         return self._whole
-
-    def _keep(self, whole: Bytes) -> None:
-        """Keep the message in serialised form, and what `publish` needs of it."""
-        self._whole, self._stamp = whole, whole[_CDR_START:].data
-        self._packed = _Uint8Array(whole.ctypes.data, len(whole), len(whole))
 
     def _around_data(self, fields: dict[str, Any]) -> tuple[bytes, bytes]:
         """Return what comes before and after the data: rclpy serialises a few others instead."""
@@ -159,10 +152,11 @@ class SerializedMessage:
         """
         rcl, message = _rcl(), self.serialized()
         if rcl is not None and publisher.is_activated:
-            packed = ctypes.byref(self._packed)
-            handle = publisher.handle
-            with handle:
-                if rcl.rcl_publish_serialized_message(handle.pointer, packed, None) == 0:
+            size = len(message)
+            packed = _Uint8Array(message.ctypes.data, size, size)
+            with publisher.handle:
+                pointer = publisher.handle.pointer
+                if rcl.rcl_publish_serialized_message(pointer, ctypes.byref(packed), None) == 0:
                     return
                 rcl.rcutils_reset_error()
         publisher.publish(message.tobytes())
@@ -220,7 +214,6 @@ class Publishers:
         """
         self._node = node
         self._by_topic: dict[str, Any] = {}
-        self._counts: dict[str, Callable[[], int]] = {}  # topic -> number of its subscriptions
         for topic, kind in TOPICS.items():
             self._by_topic[topic] = node.create_lifecycle_publisher(
                 kind,
@@ -229,8 +222,6 @@ class Publishers:
                 event_callbacks=no_events(is_input=False),
                 qos_overriding_options=qos.overridable(),
             )
-            # Of the handle: rclpy's own method enters it first, which takes three times as long.
-            self._counts[topic] = self._by_topic[topic].handle.get_subscription_count
         self._transforms: dict[str, Any] = {}
         if _TFMessage is None:
             return
@@ -253,7 +244,12 @@ class Publishers:
 
     def subscribed(self) -> frozenset[str]:
         """Return the topics with subscribers."""
-        return frozenset([topic for topic, count in self._counts.items() if count() > 0])
+        # Of the handle: rclpy's own method enters it first, which takes three times as long.
+        return frozenset(
+            topic
+            for topic, publisher in self._by_topic.items()
+            if publisher.handle.get_subscription_count() > 0
+        )
 
     def send(self, topic: str, msg: Any) -> None:
         """Publish on one topic; nothing after `destroy`, when the network may still work."""
@@ -267,7 +263,6 @@ class Publishers:
 
     def destroy(self) -> None:
         """Destroy the publishers."""
-        self._counts.clear()
         for publisher in self._by_topic.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self._by_topic.clear()

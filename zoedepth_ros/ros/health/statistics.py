@@ -62,12 +62,13 @@ class Statistics:
         self._times_s = {name: deque[float](maxlen=8192) for name in STREAMS}
         self._values = {name: deque[float](maxlen=RECENT) for name in (*STAGES, AGE, BATCH)}
 
-    def note_received(self, arrived_s: float) -> None:
-        """Count an image; arrived_s: when it arrived, by time.monotonic."""
+    def note_received(self) -> None:
+        """Count an image that arrived."""
+        now_s = time.monotonic()
         with self._lock:
             self.received += 1
-            self._last_input_s = arrived_s
-            self._times_s['input'].append(arrived_s)
+            self._last_input_s = now_s
+            self._times_s['input'].append(now_s)
 
     def note_stages(self, **seconds: float) -> None:
         """Add durations of stages of an image; NaN is unknown."""
