@@ -147,21 +147,25 @@ def test_the_blocks_move_into_the_fast_network_so_that_memory_is_spent_once():
     assert len(fused.backbone.blocks) == depth
 
 
-@pytest.mark.parametrize('kind', [Linear, PackedLinear])
+@pytest.mark.parametrize(
+    ('kind', 'dtype'), [(Linear, FP32), (PackedLinear, FP32), (PackedLinear, torch.bfloat16)]
+)
 @pytest.mark.parametrize('activation', ['none', 'relu', 'gelu'])
-def test_layers_are_a_map_and_an_activation_by_definition(kind, activation):
+def test_layers_are_a_map_and_an_activation_by_definition(kind, dtype, activation):
     if kind is PackedLinear:
-        need_packed(FP32)
+        need_packed(dtype)
     torch.manual_seed(0)
     after = {'none': lambda x: x, 'relu': lambda x: x.clamp_min(0),
              'gelu': lambda x: x * 0.5 * (1 + torch.erf(x / 2**0.5))}[activation]  # fmt: skip
-    x, weight, bias = torch.randn(2, 5, 6), torch.randn(7, 6), torch.randn(7)
+    x, weight, bias = (torch.randn(n).to(dtype) for n in ((2, 5, 6), (7, 6), (7,)))
     linear = kind(weight, bias, activation)
-    expected = torch.einsum('bni,oi->bno', x, weight) + bias
-    torch.testing.assert_close(linear(x), after(expected), atol=1e-5, rtol=1e-5)
+    expected = torch.einsum('bni,oi->bno', x.float(), weight.float()) + bias.float()
+    near = {'atol': 1e-5, 'rtol': 1e-5} if dtype == FP32 else {'atol': 1e-2, 'rtol': 1e-2}
+    torch.testing.assert_close(linear(x).float(), after(expected), **near)
     if activation == 'none':
-        base = torch.randn(2, 5, 7)
-        torch.testing.assert_close(linear.add_to(base, x), base + expected, atol=1e-5, rtol=1e-5)
+        base = torch.randn(2, 5, 7).to(dtype)
+        summed = linear.add_to(base, x).float()
+        torch.testing.assert_close(summed, base.float() + expected, **near)
 
 
 @pytest.mark.parametrize('length', [25, 260, 800])  # few, many, so many that heads take turns

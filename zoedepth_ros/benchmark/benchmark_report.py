@@ -87,6 +87,6 @@ def _machine_text(machine: Machine, date: str) -> str:
             f'gpu       {", ".join(machine.gpus) or "none"}',
             f'system    {machine.system}, Python {machine.python}',
             f'versions  {versions}',
-            f'variables {environment or "none that sets the memory allocator or the threads"}',
+            f'variables {environment or "none that sets allocator, threads or instruction sets"}',
         ]
     )

@@ -16,7 +16,7 @@ _LIBRARIES = (
     *('onnxruntime', 'onnxruntime-gpu', 'openvino', 'tensorrt', 'rclpy'),
 )
 _ENVIRONMENT = (
-    *('MALLOC_', 'OMP_', 'GOMP_', 'KMP_'),
+    *('MALLOC_', 'OMP_', 'GOMP_', 'KMP_', 'ATEN_'),
     *('MKL_', 'LD_PRELOAD', 'ONEDNN_', 'DNNL_', 'TORCHINDUCTOR_'),
 )
 _FLAGS = (
@@ -45,7 +45,7 @@ class Machine:
     versions: Mapping[str, str]
     """Library -> version, of the installed ones."""
     environment: Mapping[str, str]
-    """Variables of allocator and threads."""
+    """Variables of allocator, threads and instruction sets."""
     load: float
     """Load average over one minute, before the measurement."""
 
