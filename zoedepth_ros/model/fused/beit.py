@@ -112,7 +112,8 @@ class FusedReassemble(nn.Module):
         self.of_patch = linear(of_patch, None)
         self.of_cls = linear(of_cls, _as(readout.bias, dtype))
         self.project = linear.pointwise(reference.project.to(dtype))
-        self.resample = reference.resample.to(dtype, memory_format=torch.channels_last)
+        reference.resample.to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.resample = reference.resample
 
     def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Return (B, channels, h, w) of tokens (B, 1 + patches, embed_dim), cls token first."""
