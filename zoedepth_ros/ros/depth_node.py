@@ -30,7 +30,7 @@ WARM_UP_SIZE = (480, 640)  # height, width [px]: the most common camera
 STOP_TIMEOUT_S = 10.0
 DELIVERY_TIMEOUT_S = 2.0  # of the last status; a subscriber may be frozen
 FAILURE, ERROR = TransitionCallbackReturn.FAILURE, TransitionCallbackReturn.ERROR
-POLL_S = 0.1
+POLL_S = 0.25
 """Time between looks for subscribers that have come or gone [s]; QosWatch says why no events."""
 
 Work = tuple[ImageProcessor, ReceivedImage]
