@@ -29,6 +29,7 @@ class Linear(nn.Module):
         self.weight = _kept(weight)
         self.bias = None if bias is None else _kept(bias)
         self.activation = activation
+        """What `forward` applies after the product."""
 
     @classmethod
     def pointwise(cls, conv: nn.Module, activation: Activation = 'none') -> Linear:
@@ -46,21 +47,24 @@ class Linear(nn.Module):
 
 
 class PackedLinear(Linear):
-    """A oneDNN product with packed weight, bias and activation in one pass, for the CPU."""
+    """A oneDNN product with packed weight and bias for the CPU.
+
+    The activation is part of the product, except for GELU in float32.
+    """
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, activation: Activation = 'none'
     ) -> None:
         """weight: (outputs, inputs)."""
-        super().__init__(weight, bias, activation)
-        self.packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach())
-        del self.weight
         # With AVX2, float32 and GELU, the product takes a tenth less time if torch computes GELU
         # after it; with AVX-512 it makes no difference.
-        fused = 'none' if activation == 'gelu' and weight.dtype == torch.float32 else activation
+        is_fused = activation != 'gelu' or weight.dtype != torch.float32
+        super().__init__(weight, bias, 'none' if is_fused else activation)
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach())
+        del self.weight
+        fused = activation if is_fused else 'none'
         # GELU by the error function, not tanh
         self.tail: tuple[Any, ...] = (fused, [], 'none' if fused == 'gelu' else '')
-        self.after: Activation = activation if fused == 'none' else 'none'
 
     @staticmethod
     def missing(dtype: torch.dtype) -> str:
@@ -78,7 +82,7 @@ class PackedLinear(Linear):
     def forward(self, x: Tensor) -> Tensor:
         """Return activation(layer(x)), (..., outputs)."""
         product = torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, *self.tail)
-        return _ACTIVATIONS[self.after](_result(product))
+        return _ACTIVATIONS[self.activation](_result(product))
 
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
         """Return residual + layer(x), for layers without activation."""
